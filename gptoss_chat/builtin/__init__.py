@@ -1,0 +1,1 @@
+"""The small built-in model: its files and the recipe that makes them."""

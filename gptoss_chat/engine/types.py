@@ -1,0 +1,116 @@
+"""What the engine is asked and what it answers: token ids, numbers and routing; it knows nothing of text, nor torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How the next token is drawn. The defaults are OpenAI's recommendation for gpt-oss: temperature 1, top_p 1.
+
+    temperature 0 means greedy. top_k 0 and min_p 0 mean off. seed None draws a fresh one (reported in Usage.seed).
+    stop_ids end the answer and are not reported as text tokens' successors: the stop token itself is emitted last.
+    logprobs is how many alternatives to report with each token.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop_ids: frozenset[int] = frozenset()
+    logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Continue `prompt_ids`. `record_from` is the first position whose routing is wanted in the final record."""
+
+    prompt_ids: tuple[int, ...]
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    record_from: int = 0
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"  # a stop token
+    LENGTH = "length"  # max_tokens
+    CONTEXT = "context"  # the model's context, or the cache's memory, is full
+    CANCELLED = "cancelled"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The counts and times of one answer."""
+
+    reused_tokens: int  # prompt tokens found in the KV cache
+    prefilled_tokens: int  # prompt tokens computed now
+    generated_tokens: int
+    prefill_s: float
+    decode_s: float
+    context_tokens: int  # prompt + generated
+    context_limit: int
+    seed: int
+
+    @property
+    def decode_tokens_per_s(self) -> float:
+        """Decoded tokens a second; 0 when nothing was decoded."""
+        return self.generated_tokens / self.decode_s if self.decode_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRecord:
+    """The experts chosen for a span of tokens.
+
+    token_ids: uint32 [T]; experts: uint8 [T, L, K]; weights: float16 [T, L, K]; start: position of the first token.
+    Rows of tokens that were never run through the model (the last sampled one) are absent, so T counts rows.
+    """
+
+    start: int
+    token_ids: NDArray[np.uint32]
+    experts: NDArray[np.uint8]
+    weights: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillProgress:
+    """`done` of `total` prompt tokens are in the cache, `reused` of them from earlier."""
+
+    done: int
+    total: int
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEvent:
+    """One sampled token. `experts` [L, K] uint8 and `weights` [L, K] float16 are the routing of the token *before* it
+    (the forward pass that produced it); alternatives are (id, logprob), most likely first."""
+
+    token_id: int
+    logprob: float
+    alternatives: Sequence[tuple[int, float]]
+    experts: NDArray[np.uint8]
+    weights: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of every answer. `error` is set when reason is ERROR."""
+
+    reason: FinishReason
+    usage: Usage
+    routes: RouteRecord | None
+    error: Exception | None = None
+
+
+EngineEvent = PrefillProgress | TokenEvent | Finished
