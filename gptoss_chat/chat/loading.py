@@ -1,0 +1,42 @@
+"""Loading a model in the background: the one place where chat reaches torch, and only when called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gptoss_chat.harmony import HarmonyEncoding, load_encoding
+
+if TYPE_CHECKING:
+    from gptoss_chat.engine.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that can answer."""
+
+    name: str
+    engine: Engine
+    encoding: HarmonyEncoding
+
+
+Loader = Callable[[Callable[[float], None]], LoadedModel]
+
+
+def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:
+    """A function that loads the checkpoint in `folder`, reporting progress from 0 to 1.
+
+    The function raises CheckpointError for a bad checkpoint.
+    """
+
+    def load(progress: Callable[[float], None]) -> LoadedModel:
+        encoding = load_encoding(folder)
+        from gptoss_chat.engine.engine import Engine
+        from gptoss_chat.model.checkpoint import load_model
+
+        model = load_model(folder, progress=progress)
+        return LoadedModel(name, Engine(model, cache_bytes=cache_bytes), encoding)
+
+    return load

@@ -1,0 +1,82 @@
+"""Token ids of one reply become reasoning, answer and tool calls; it knows nothing of the engine or the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gptoss_chat.chat.events import AnswerDelta, ReasoningDelta, ToolCallDelta, TurnEvent
+from gptoss_chat.harmony import HarmonyEncoding, MessageEnded, MessageStarted, ParseEvent, StreamParser, TextDelta
+from gptoss_chat.harmony import visible_channel
+
+
+class Reply:
+    """The text of a reply as it grows, cut at the first stop string.
+
+    A stop string may be spread over several tokens: the longest tail of the answer that could be the beginning of one is held
+    back until it is decided.
+    """
+
+    def __init__(self, encoding: HarmonyEncoding, stop: Sequence[str] = ()) -> None:
+        self._parser = StreamParser(encoding)
+        self._stop = tuple(text for text in stop if text)
+        self._held = ""
+        self._channel = "answer"
+        self._recipient = ""
+        self.reasoning = ""
+        self.answer = ""
+        self.stopped = False
+        self.raw_ids: list[int] = []
+
+    def feed(self, token_id: int) -> list[TurnEvent]:
+        """Take one token; return what it added."""
+        self.raw_ids.append(token_id)
+        return self._take(self._parser.feed(token_id))
+
+    def close(self) -> list[TurnEvent]:
+        """The reply is over: return what was held back."""
+        events = self._take(self._parser.close())
+        held, self._held = self._held, ""
+        if held and not self.stopped:
+            self.answer += held
+            events.append(AnswerDelta(held))
+        return events
+
+    def _take(self, parsed: Sequence[ParseEvent]) -> list[TurnEvent]:
+        events: list[TurnEvent] = []
+        for event in parsed:
+            match event:
+                case MessageStarted():
+                    self._channel = "tool" if event.recipient else visible_channel(event.channel)
+                    self._recipient = event.recipient or ""
+                case TextDelta(text=text):
+                    events.extend(self._text(text))
+                case MessageEnded():
+                    self._channel, self._recipient = "answer", ""
+        return events
+
+    def _text(self, text: str) -> list[TurnEvent]:
+        if self._channel == "reasoning":
+            self.reasoning += text
+            return [ReasoningDelta(text)]
+        if self._channel == "tool":
+            return [ToolCallDelta(self._recipient, text)]
+        if self.stopped:
+            return []
+        text = self._held + text
+        self._held = ""
+        cut = min((at for at in (text.find(stop) for stop in self._stop) if at >= 0), default=-1)
+        if cut >= 0:
+            self.stopped = True
+            text = text[:cut]
+        elif self._stop:
+            held = max(_overlap(text, stop) for stop in self._stop)
+            text, self._held = text[: len(text) - held], text[len(text) - held :]
+        if not text:
+            return []
+        self.answer += text
+        return [AnswerDelta(text)]
+
+
+def _overlap(text: str, stop: str) -> int:
+    """The length of the longest tail of `text` that is a proper beginning of `stop`."""
+    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)

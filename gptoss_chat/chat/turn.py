@@ -1,0 +1,89 @@
+"""One prompt end to end, as seen by whoever waits for its answer: a queue of events and a way to stop.
+
+It knows nothing of the threads behind it: the session fills it, a screen or a command drains it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gptoss_chat.chat.events import TurnEvent, TurnFinished
+from gptoss_chat.engine.types import SamplingParams
+
+Effort = Literal["low", "medium", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """What a person may set for one prompt.
+
+    `developer` is the instruction text above the conversation; `identity` replaces the first line of the system message;
+    `stop` are strings that end the answer (they are cut off).
+    """
+
+    effort: Effort = "medium"
+    developer: str = ""
+    identity: str | None = None
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    stop: tuple[str, ...] = ()
+
+
+class Turn:
+    """A prompt that is queued, running or finished.
+
+    conversation_id, user_node_id and reply_node_id name its rows in the history. All methods may be called from any thread.
+    """
+
+    def __init__(self, conversation_id: str, user_node_id: str, reply_node_id: str, options: TurnOptions) -> None:
+        self.conversation_id = conversation_id
+        self.user_node_id = user_node_id
+        self.reply_node_id = reply_node_id
+        self.options = options
+        self._events: deque[TurnEvent] = deque()
+        self._ready = threading.Condition()
+        self._cancelled = threading.Event()
+        self._finished: TurnFinished | None = None
+
+    def cancel(self) -> None:
+        """Stop; what was written so far is kept."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked it to stop."""
+        return self._cancelled.is_set()
+
+    @property
+    def done(self) -> bool:
+        """Whether its last event has been put in the queue (it may not have been read yet)."""
+        return self._finished is not None
+
+    @property
+    def result(self) -> TurnFinished | None:
+        """The last event, once there is one."""
+        return self._finished
+
+    def poll(self) -> list[TurnEvent]:
+        """Take what has happened since the last poll, without waiting."""
+        with self._ready:
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until there is an event to take; False when the time ran out."""
+        with self._ready:
+            return self._ready.wait_for(lambda: bool(self._events), timeout_s)
+
+    def emit(self, *events: TurnEvent) -> None:
+        """For the session: add events."""
+        if not events:
+            return
+        with self._ready:
+            self._events.extend(events)
+            if isinstance(events[-1], TurnFinished):
+                self._finished = events[-1]
+            self._ready.notify_all()
