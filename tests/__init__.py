@@ -1,0 +1,1 @@
+"""The tests mirror the package; `e2e` drives the installed command."""
