@@ -1,0 +1,190 @@
+"""The KV cache: one model's pages, the tree that remembers them, and sequences that grow on it; it knows no sampling.
+
+Legend: T tokens, L layers, K chosen experts, S = 32 tokens a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gptoss_chat.engine.pages import PagePool
+from gptoss_chat.engine.prefix_tree import Node, PrefixTree
+from gptoss_chat.engine.protocol import PAGE_TOKENS, LanguageModel
+from gptoss_chat.engine.types import RouteRecord
+from gptoss_chat.errors import MemoryLimitError
+
+# Never more than this many full contexts: for a tiny model a setting in GiB would be millions of pages.
+MAX_CONTEXTS = 64
+
+
+class CacheFullError(Exception):
+    """Every page is held by something that is in use."""
+
+
+class KVCache:
+    """Pages of keys and values within `cache_bytes`; routing rows (under 1 % of that) come on top.
+
+    Raises MemoryLimitError when `cache_bytes` holds no page.
+    """
+
+    def __init__(self, model: LanguageModel[Any], cache_bytes: int) -> None:
+        spec = model.spec
+        one_page = model.new_kv_pool(1)
+        self.page_bytes: int = one_page.k.nbytes + one_page.v.nbytes
+        pages = min(cache_bytes // self.page_bytes, MAX_CONTEXTS * pages_for(spec.context_limit))
+        if pages < 1:
+            raise MemoryLimitError(
+                f"A cache of {cache_bytes:,} bytes is too small: {PAGE_TOKENS} tokens take {self.page_bytes:,} bytes.",
+                "Raise the cache size in the settings.",
+            )
+        # One allocation of the full size: the operating system commits memory only when a page is first written.
+        self.kv = model.new_kv_pool(pages)
+        self.pool = PagePool(pages)
+        self.tree = PrefixTree(self.pool, spec.layers, spec.experts_per_token)
+        self.layers, self.experts_per_token = spec.layers, spec.experts_per_token
+        self.max_pages = min(pages, pages_for(spec.context_limit))
+
+    def open(self, ids: Sequence[int], reuse_limit: int) -> CachedSequence:
+        """A sequence that begins with what is known of ids[:reuse_limit]; close it to give its tokens to the tree."""
+        ids_T = np.asarray(ids, dtype=np.uint32)
+        node = self.tree.match(ids_T, reuse_limit)
+        self.tree.lock(node)
+        try:
+            return CachedSequence(self, node)
+        except CacheFullError:
+            # No page for the copy of the last, partly filled one: begin at the page boundary before it.
+            self.tree.unlock(node)
+            node = self.tree.match(ids_T, node.end // PAGE_TOKENS * PAGE_TOKENS)
+            self.tree.lock(node)
+            return CachedSequence(self, node)
+
+    def take_page(self) -> int:
+        """An empty page, evicting the least recently used leaf when none is free. Raises CacheFullError."""
+        page = self.pool.allocate()
+        if page is None:
+            self.tree.evict(1)
+            page = self.pool.allocate()
+        if page is None:
+            raise CacheFullError
+        return page
+
+    def copy_page(self, source: int) -> int:
+        """A new page with the contents of `source` in every layer. Raises CacheFullError."""
+        page = self.take_page()
+        self.kv.k[:, page] = self.kv.k[:, source]
+        self.kv.v[:, page] = self.kv.v[:, source]
+        return page
+
+
+class CachedSequence:
+    """One sequence being run: what it reuses is locked in the tree, what it adds is its own until `close`.
+
+    `length` is how many tokens have their keys and values in the cache; `reused` of them were there before.
+    """
+
+    def __init__(self, cache: KVCache, node: Node) -> None:
+        self._cache = cache
+        self._node = node
+        self.reused = self.length = node.end
+        self._ids: list[int] = []
+        self._experts_TLK = np.empty((256, cache.layers, cache.experts_per_token), np.uint8)
+        self._weights_TLK = np.empty((256, cache.layers, cache.experts_per_token), np.float16)
+        table = cache.tree.page_table(node)
+        self._own: list[int] = []  # pages from position `reused` on
+        if node.end % PAGE_TOKENS:
+            pool, last = cache.pool, table[-1]
+            if pool.filled[last] == node.end % PAGE_TOKENS:
+                pool.retain(last)
+            else:
+                last = table[-1] = cache.copy_page(last)
+            pool.filled[last] = PAGE_TOKENS  # claimed until close
+            self._own.append(last)
+        self._pages = len(table)
+        self._table_n = torch.zeros(cache.max_pages, dtype=torch.int32)
+        self._table_n[: len(table)] = torch.tensor(table, dtype=torch.int32)
+        self._table_n = self._table_n.to(cache.kv.k.device)
+
+    def page_table(self, end: int) -> Tensor:
+        """The pages (int32) of positions 0 .. end, with room made for those that are new. Raises CacheFullError."""
+        pages = pages_for(end)
+        while self._pages < pages:
+            page = self._cache.take_page()
+            self._cache.pool.filled[page] = PAGE_TOKENS
+            self._own.append(page)
+            self._table_n[self._pages] = page
+            self._pages += 1
+        return self._table_n[:pages]
+
+    def extend(self, ids: Sequence[int], experts_TLK: Tensor, weights_TLK: Tensor) -> None:
+        """Note that `ids` have been run: their keys and values are in the pages, here is their routing."""
+        rows = len(self._ids)
+        end = rows + len(ids)
+        if end > len(self._experts_TLK):
+            # Rows are never rewritten, so that events may hold views of them: growing makes new arrays.
+            capacity = max(end, 2 * len(self._experts_TLK))
+            self._experts_TLK = _grown(self._experts_TLK, capacity, rows)
+            self._weights_TLK = _grown(self._weights_TLK, capacity, rows)
+        self._experts_TLK[rows:end] = experts_TLK.cpu().numpy()
+        self._weights_TLK[rows:end] = weights_TLK.cpu().numpy()
+        self._ids.extend(ids)
+        self.length += len(ids)
+
+    def last_routing(self) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+        """Experts and weights [L, K] of the token that was run last."""
+        row = len(self._ids) - 1
+        return self._experts_TLK[row], self._weights_TLK[row]
+
+    def routes_from(self, start: int) -> RouteRecord | None:
+        """The routing of positions start .. length, reused ones included; None when there are none."""
+        if start >= self.length:
+            return None
+        ids, experts, weights = [], [], []
+        for node in self._cache.tree.path(self._node):
+            if node.end > start:
+                skip = max(0, start - node.start)
+                ids.append(node.ids[skip:])
+                experts.append(node.experts[skip:])
+                weights.append(node.weights[skip:])
+        rows = len(self._ids)
+        skip = max(0, start - self.reused)
+        ids.append(np.array(self._ids[skip:], dtype=np.uint32))
+        experts.append(self._experts_TLK[skip:rows])
+        weights.append(self._weights_TLK[skip:rows])
+        return RouteRecord(start, np.concatenate(ids), np.concatenate(experts), np.concatenate(weights))
+
+    def close(self) -> None:
+        """Give everything that was run to the tree and let the path go."""
+        cache, rows = self._cache, len(self._ids)
+        held = pages_for(self.length) - self.reused // PAGE_TOKENS
+        if self._own and held > 0 and self.length % PAGE_TOKENS:
+            cache.pool.filled[self._own[held - 1]] = self.length % PAGE_TOKENS
+        if rows:
+            cache.tree.insert(
+                self._node,
+                np.array(self._ids, dtype=np.uint32),
+                self._own[:held],
+                self._experts_TLK[:rows].copy(),
+                self._weights_TLK[:rows].copy(),
+            )
+        for page in self._own:
+            cache.pool.release(page)
+        self._own.clear()
+        cache.tree.unlock(self._node)
+
+
+def pages_for(tokens: int) -> int:
+    """How many pages `tokens` tokens take."""
+    return -(-tokens // PAGE_TOKENS)
+
+
+def _grown(rows: NDArray[Any], capacity: int, used: int) -> NDArray[Any]:
+    """A larger copy of the first `used` rows."""
+    larger = np.empty((capacity, *rows.shape[1:]), rows.dtype)
+    larger[:used] = rows[:used]
+    return larger

@@ -1,0 +1,59 @@
+"""What the engine needs of a model; it knows neither its architecture nor where its weights came from.
+
+Legend: T tokens of one call, L layers, K chosen experts, V vocabulary, P pages, S = 32 tokens a page, H KV heads,
+D head size.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from torch import Tensor
+
+PAGE_TOKENS = 32
+
+
+class ModelShape(Protocol):
+    """The numbers of a model that the engine reads."""
+
+    @property
+    def context_limit(self) -> int: ...
+    @property
+    def layers(self) -> int: ...
+    @property
+    def experts_per_token(self) -> int: ...
+    @property
+    def vocab(self) -> int: ...
+
+
+class PagedKV(Protocol):
+    """Keys and values of every layer in pages: k and v are [L, P, S, H, D]."""
+
+    @property
+    def k(self) -> Tensor: ...
+    @property
+    def v(self) -> Tensor: ...
+
+
+KV = TypeVar("KV", bound=PagedKV)
+
+
+class LanguageModel(Protocol[KV]):
+    """A decoder over one sequence whose keys and values live in pages."""
+
+    @property
+    def spec(self) -> ModelShape: ...
+
+    def new_kv_pool(self, pages: int) -> KV:
+        """Memory for `pages` pages of keys and values."""
+        ...
+
+    def forward(
+        self, ids_T: Tensor, start: int, page_table: Tensor, kv: KV, *, all_logits: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run tokens start .. start+T through the model, writing their keys and values through `page_table` (int32).
+
+        Returns the last token's logits (float32 [V]), and every token's experts (uint8 [T, L, K]) and their weights
+        (float16 [T, L, K]).
+        """
+        ...

@@ -1,0 +1,149 @@
+"""Draws the next token from the model's scores; it knows nothing of the cache, nor of text.
+
+Legend: V vocabulary, N candidates.
+
+The draw is an inverse-CDF over candidates in the order of their ids, with one uniform number that depends only on the
+seed and the token's position. Scores that differ in their last bits (another way of cutting the same prompt into
+chunks) then give the same token but for the rarest of draws, and a stopped answer goes on as it would have gone on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gptoss_chat.engine.types import SamplingParams
+from gptoss_chat.errors import GptossChatError, UsageError
+
+FIRST_CANDIDATES = 64  # covers the nucleus of most steps
+MORE_CANDIDATES = 8  # factor by which the search widens when it does not
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A drawn token, its log-probability under the model (before any filter), and the likeliest tokens with theirs."""
+
+    token_id: int
+    logprob: float
+    alternatives: tuple[tuple[int, float], ...]
+
+
+class Sampler:
+    """Draws tokens by `params`. `context_ids` are the tokens so far, which the repetition penalty looks at."""
+
+    def __init__(self, params: SamplingParams, vocab: int, context_ids: Iterable[int]) -> None:
+        self._params = params
+        self._vocab = vocab
+        self.seed = fresh_seed() if params.seed is None else params.seed
+        self._seen: set[int] = set(context_ids) if params.repetition_penalty != 1.0 else set()
+
+    def sample(self, logits_V: Tensor, position: int) -> Sample:
+        """The token at `position`, given the scores (float32 [V]) of the token before it.
+
+        Raises GptossChatError when the scores hold NaN or infinity.
+        """
+        log_total = float(torch.logsumexp(logits_V, dim=0))
+        if not math.isfinite(log_total):
+            raise GptossChatError(
+                "The model's scores are not numbers.", "Its weights are probably damaged: verify or download it again."
+            )
+        params = self._params
+        scores_V = self._penalised(logits_V) if params.repetition_penalty != 1.0 else logits_V
+        if params.temperature == 0:
+            token = int(scores_V.argmax())
+        else:
+            token = _draw(scores_V, params, uniform(self.seed, position))
+        if params.repetition_penalty != 1.0:
+            self._seen.add(token)
+        alternatives: tuple[tuple[int, float], ...] = ()
+        if params.logprobs:
+            top = logits_V.topk(min(params.logprobs, self._vocab))
+            alternatives = tuple(zip(top.indices.tolist(), (top.values - log_total).tolist(), strict=True))
+        return Sample(token, float(logits_V[token]) - log_total, alternatives)
+
+    def _penalised(self, logits_V: Tensor) -> Tensor:
+        """Scores of tokens seen before divided (positive) or multiplied (negative) by the penalty (CTRL, 2019)."""
+        seen_N = torch.tensor(sorted(self._seen), dtype=torch.int64, device=logits_V.device)
+        seen_scores_N = logits_V[seen_N]
+        penalty = self._params.repetition_penalty
+        penalised_N = torch.where(seen_scores_N > 0, seen_scores_N / penalty, seen_scores_N * penalty)
+        return logits_V.index_copy(0, seen_N, penalised_N)
+
+
+def check(params: SamplingParams) -> None:
+    """Raises UsageError for values that make no sense."""
+    rules = (
+        (math.isfinite(params.temperature) and params.temperature >= 0, "temperature", "0 (greedy) or more"),
+        (0 < params.top_p <= 1, "top_p", "more than 0 and at most 1"),
+        (params.top_k >= 0, "top_k", "0 (off) or more"),
+        (0 <= params.min_p < 1, "min_p", "at least 0 (off) and less than 1"),
+        (0 < params.repetition_penalty < math.inf, "repetition_penalty", "more than 0"),
+        (params.max_tokens is None or params.max_tokens >= 0, "max_tokens", "0 or more"),
+        (params.logprobs >= 0, "logprobs", "0 or more"),
+    )
+    for holds, name, allowed in rules:
+        if not holds:
+            raise UsageError(f"{name} is {getattr(params, name)}; it must be {allowed}.")
+
+
+def fresh_seed() -> int:
+    """A new seed, short enough to be typed again."""
+    return secrets.randbelow(2**31)
+
+
+def uniform(seed: int, position: int) -> float:
+    """A number in [0, 1) with 53 random bits, the same on every machine for the same seed and position."""
+    digest = hashlib.blake2b(struct.pack("<QQ", seed % 2**64, position), digest_size=8).digest()
+    return float(int.from_bytes(digest, "little") >> 11) * 2.0**-53
+
+
+def candidates(scores_V: Tensor, params: SamplingParams) -> tuple[Tensor | None, Tensor]:
+    """The tokens that may be drawn: ids in rising order (int64 [N]; None: all), and their scores over temperature.
+
+    The filters apply in transformers' order: temperature, top-k, top-p, min-p.
+    """
+    scaled_V = scores_V / params.temperature if params.temperature != 1.0 else scores_V
+    ids_N: Tensor | None = None
+    if 0 < params.top_k < len(scaled_V):
+        ids_N = scaled_V.topk(params.top_k, sorted=False).indices
+    if params.top_p < 1:
+        scaled_N = scaled_V if ids_N is None else scaled_V[ids_N]
+        nucleus = _nucleus(scaled_N, params.top_p)
+        ids_N = nucleus if ids_N is None else ids_N[nucleus]
+    if params.min_p > 0:
+        scaled_N = scaled_V if ids_N is None else scaled_V[ids_N]
+        likely = torch.nonzero(scaled_N >= scaled_N.max() + math.log(params.min_p)).squeeze(1)
+        ids_N = likely if ids_N is None else ids_N[likely]
+    if ids_N is None:
+        return None, scaled_V
+    ids_N = ids_N.sort().values
+    return ids_N, scaled_V[ids_N]
+
+
+def _draw(scores_V: Tensor, params: SamplingParams, fraction: float) -> int:
+    ids_N, scaled_N = candidates(scores_V, params)
+    cdf_N = (scaled_N - scaled_N.max()).exp_().cumsum(0, dtype=torch.float64)
+    # side "right": the first token whose cumulative weight exceeds the target, so one of weight 0 is never drawn.
+    index = int(torch.searchsorted(cdf_N, cdf_N[-1:] * fraction, right=True))
+    return index if ids_N is None else int(ids_N[index])
+
+
+def _nucleus(scaled_N: Tensor, top_p: float) -> Tensor:
+    """Indices of the smallest set of likeliest tokens whose probabilities reach `top_p`, without a full sort."""
+    peak = scaled_N.max()
+    total = (scaled_N - peak).exp_().sum(dtype=torch.float64)
+    width = min(FIRST_CANDIDATES, len(scaled_N))
+    while True:
+        top = scaled_N.topk(width)
+        share_N = (top.values - peak).exp_().to(torch.float64) / total
+        reached_N = share_N.cumsum(0)
+        if width == len(scaled_N) or float(reached_N[-1]) >= top_p:
+            return top.indices[reached_N - share_N < top_p]
+        width = min(width * MORE_CANDIDATES, len(scaled_N))
