@@ -67,7 +67,7 @@ def test_edit_reuses_up_to_the_first_change(engine: Engine) -> None:
     """An edited message shares what stands before it, in mid-page."""
     prompt = ids(90)
     ask(engine, prompt)
-    edited = prompt[:50] + [(prompt[50] + 1) % 97] + ids(20, seed=3)
+    edited = [*prompt[:50], (prompt[50] + 1) % 97, *ids(20, seed=3)]
     answer = ask(engine, edited)
     assert answer.counts == (50, 21)
     assert answer.ids == cold(edited)
@@ -94,9 +94,9 @@ def test_warm_makes_the_next_turn_prefill_only_what_is_typed(engine: Engine, mod
     engine.warm(canonical)
     while model.calls[-1][0] + model.calls[-1][1] < len(canonical):
         pass
-    answer = ask(engine, canonical + [5, 6, 7])
+    answer = ask(engine, [*canonical, 5, 6, 7])
     assert answer.counts == (90, 3)
-    assert answer.ids == cold(canonical + [5, 6, 7])
+    assert answer.ids == cold([*canonical, 5, 6, 7])
 
 
 def test_chunks_end_at_absolute_multiples(start: Callable[..., Engine], model: HashModel) -> None:
