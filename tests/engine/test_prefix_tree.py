@@ -15,7 +15,9 @@ from gptoss_chat.engine.prefix_tree import Node
 from .conftest import PAGE_BYTES
 from .hash_model import HashModel, routing
 
-tokens = st.lists(st.integers(0, 2), max_size=70)
+# Hypothesis' own lists are mostly short; pages need long runs, trees need runs that part late.
+runs = st.tuples(st.sampled_from([0, 1, 5, 31, 32, 33, 64]) | st.integers(0, 70), st.integers(0, 2))
+tokens = st.lists(runs, max_size=2).map(lambda parts: [token for length, token in parts for _ in range(length)][:70])
 
 
 def extend(cache: KVCache, sequence: CachedSequence, ids: list[int], model: HashModel) -> None:
