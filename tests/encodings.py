@@ -1,13 +1,20 @@
-"""A vocabulary for tests: every byte is a token and the control tokens follow; it knows nothing of real vocabularies."""
+"""A vocabulary for tests: every byte is a token and the control tokens follow; knows nothing of real vocabularies."""
 
 from __future__ import annotations
 
 from gptoss_chat.harmony.encoding import O200K_PATTERN, HarmonyEncoding
 
 SPECIALS = (
-    "<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<|channel|>", "<|start|>", "<|end|>", "<|message|>",
+    "<|startoftext|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<|constrain|>",
+    "<|channel|>",
+    "<|start|>",
+    "<|end|>",
+    "<|message|>",
     "<|call|>",
-)  # fmt: skip
+)
 
 
 def byte_encoding() -> HarmonyEncoding:

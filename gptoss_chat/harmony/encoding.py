@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
@@ -48,6 +49,9 @@ O200K_PATTERN = "|".join(
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 """What a `ByteLevel` pre-tokenizer with `use_regex` cuts by."""
 
+_LONG_BLANK = re.compile(r"(\s{100000})")
+"""tiktoken's regular expression engine runs out of stack on half a million blanks in a row: such runs are cut."""
+
 O200K_HARMONY_SPECIAL_IDS: Mapping[str, int] = {
     "<|startoftext|>": 199998,
     "<|endoftext|>": 199999,
@@ -70,8 +74,8 @@ O200K_HARMONY_SPECIAL_IDS: Mapping[str, int] = {
 class HarmonyEncoding:
     """Token ids for text, and the control tokens by name.
 
-    ranks: the bytes of every ordinary token with its id, which is also its merge rank; all 256 single bytes are among them.
-    pattern: the regular expression that cuts text into pieces before merging. special_ids: control tokens by their text.
+    ranks: the bytes of every ordinary token (all 256 single bytes among them) with its id, which is its merge rank.
+    pattern: the regular expression that cuts text into pieces before merging. special_ids: control tokens by text.
     Raises CheckpointError when bytes or control tokens are missing or the pattern is no regular expression.
     """
 
@@ -99,7 +103,7 @@ class HarmonyEncoding:
 
     def encode_text(self, text: str) -> list[int]:
         """Token ids of `text`. Never a control token, whatever the text says."""
-        return self._tiktoken.encode_ordinary(text)
+        return [token_id for part in _LONG_BLANK.split(text) for token_id in self._tiktoken.encode_ordinary(part)]
 
     def special(self, name: str) -> int:
         """The id of a control token such as `Special.START`. Raises KeyError for a name that the vocabulary lacks."""
@@ -121,7 +125,10 @@ class HarmonyEncoding:
         return max(self._ids) + 1
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes of any ids, control tokens as their text; an id without a token reads `<|reserved_N|>`. Never raises."""
+        """The bytes of any ids, control tokens as their text; an id without a token reads `<|reserved_N|>`.
+
+        Never raises.
+        """
         return b"".join(self._bytes_of(token_id) for token_id in ids)
 
     def _bytes_of(self, token_id: int) -> bytes:

@@ -1,7 +1,7 @@
 """What stands between `<|start|>` and `<|message|>`, read leniently; it knows nothing of token ids.
 
 A header arrives piece by piece and `<|message|>` may never come. It is read character by character, so that where the
-tokens were cut can't matter, and at the first character that no header could hold the rest is taken for the message's text.
+tokens were cut can't matter; at the first character that no header could hold, the rest is the message's text.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class HeaderFields:
 
 @dataclass(slots=True)
 class Header:
-    """A header that is being read. `after_role`: the role was already given (by the prompt, or for want of `<|start|>`)."""
+    """A header that is being read. `after_role`: the prompt gave the role, or there was no `<|start|>`."""
 
     after_role: bool
     _parts: list[tuple[Part, str]] = field(default_factory=lambda: [("role", "")])

@@ -64,9 +64,9 @@ def visible_channel(channel: str, recipient: str | None = None) -> Lane:
 class StreamParser:
     """Takes the ids of one reply, one at a time.
 
-    For every message come MessageStarted, any number of TextDelta, MessageEnded. The texts of headers and deltas, in order,
-    are all that the ids say except the control tokens themselves; bytes that are no UTF-8 read as U+FFFD. Reserved tokens
-    and ids without a token are text: they read `<|reserved_N|>`.
+    For every message come MessageStarted, any number of TextDelta, MessageEnded. The texts of headers and deltas, in
+    order, are all that the ids say except the control tokens themselves; bytes that are no UTF-8 read as U+FFFD.
+    Reserved tokens and ids without a token are text: they read `<|reserved_N|>`.
     """
 
     def __init__(self, encoding: HarmonyEncoding) -> None:

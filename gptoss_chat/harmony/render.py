@@ -41,7 +41,7 @@ def render(encoding: HarmonyEncoding, messages: Sequence[Message], *, generate: 
 
 
 def without_finished_analysis(messages: Sequence[Message]) -> list[Message]:
-    """The messages without the analysis of finished turns (that before the last final answer); tool calls always stay."""
+    """The messages without the analysis that stands before the last final answer; tool calls always stay."""
     finals = [at for at, message in enumerate(messages) if _is_in(message, "final")]
     last_final = finals[-1] if finals else -1
     return [message for at, message in enumerate(messages) if at > last_final or not _is_in(message, "analysis")]

@@ -1,4 +1,4 @@
-"""JSON schemas of tool arguments as the TypeScript-like types that gpt-oss was trained to read; knows nothing of tokens.
+"""JSON schemas of tool arguments as the TypeScript-like types that gpt-oss was trained on; knows nothing of tokens.
 
 The layout is that of openai-harmony, odd corners included: the model has seen no other.
 """
