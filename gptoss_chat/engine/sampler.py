@@ -1,6 +1,6 @@
 """Draws the next token from the model's scores; it knows nothing of the cache, nor of text.
 
-Legend: V vocabulary, N candidates.
+Legend: V vocabulary, N candidates, B bins of scores.
 
 The draw is an inverse-CDF over candidates in the order of their ids, with one uniform number that depends only on the
 seed and the token's position. Scores that differ in their last bits (another way of cutting the same prompt into
@@ -23,7 +23,8 @@ from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import GptossChatError, UsageError
 
 FIRST_CANDIDATES = 64  # covers the nucleus of most steps
-MORE_CANDIDATES = 8  # factor by which the search widens when it does not
+BINS = 8192  # of scores, when it does not
+FLOAT32_EXP_RANGE = 104.0  # exp of anything further below the peak is 0 in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def candidates(scores_V: Tensor, params: SamplingParams) -> tuple[Tensor | None,
     scaled_V = scores_V / params.temperature if params.temperature != 1.0 else scores_V
     ids_N: Tensor | None = None
     if 0 < params.top_k < len(scaled_V):
-        ids_N = scaled_V.topk(params.top_k, sorted=False).indices
+        ids_N = scaled_V.topk(params.top_k, sorted=False).indices.sort().values
     if params.top_p < 1:
         scaled_N = scaled_V if ids_N is None else scaled_V[ids_N]
         nucleus = _nucleus(scaled_N, params.top_p)
@@ -123,7 +124,6 @@ def candidates(scores_V: Tensor, params: SamplingParams) -> tuple[Tensor | None,
         ids_N = likely if ids_N is None else ids_N[likely]
     if ids_N is None:
         return None, scaled_V
-    ids_N = ids_N.sort().values
     return ids_N, scaled_V[ids_N]
 
 
@@ -136,14 +136,23 @@ def _draw(scores_V: Tensor, params: SamplingParams, fraction: float) -> int:
 
 
 def _nucleus(scaled_N: Tensor, top_p: float) -> Tensor:
-    """Indices of the smallest set of likeliest tokens whose probabilities reach `top_p`, without a full sort."""
-    peak = scaled_N.max()
-    total = (scaled_N - peak).exp_().sum(dtype=torch.float64)
-    width = min(FIRST_CANDIDATES, len(scaled_N))
-    while True:
-        top = scaled_N.topk(width)
-        share_N = (top.values - peak).exp_().to(torch.float64) / total
-        reached_N = share_N.cumsum(0)
-        if width == len(scaled_N) or float(reached_N[-1]) >= top_p:
-            return top.indices[reached_N - share_N < top_p]
-        width = min(width * MORE_CANDIDATES, len(scaled_N))
+    """Indices, in rising order, of the smallest set of likeliest tokens whose probabilities reach `top_p`.
+
+    Nothing is sorted but the few likeliest tokens or, when they do not suffice, those with scores close to the edge.
+    """
+    below_N = scaled_N.max() - scaled_N
+    weight_N = (-below_N).exp_().to(torch.float64)
+    target = float(weight_N.sum()) * top_p
+    top = scaled_N.topk(min(FIRST_CANDIDATES, len(scaled_N))).indices
+    reached_N = weight_N[top].cumsum(0)
+    if len(top) == len(scaled_N) or float(reached_N[-1]) >= target:
+        return top[reached_N - weight_N[top] < target].sort().values
+    bin_N = (below_N * (BINS / FLOAT32_EXP_RANGE)).clamp_(max=BINS - 1).long()
+    reached_B = torch.bincount(bin_N, weights=weight_N, minlength=BINS).cumsum(0)
+    edge_bin = min(int(torch.searchsorted(reached_B, target)), BINS - 1)
+    edge = torch.nonzero(bin_N == edge_bin).squeeze(1)
+    edge = edge[below_N[edge].argsort(stable=True)]
+    before_N = reached_B[edge_bin] - weight_N[edge].flip(0).cumsum(0).flip(0)
+    chosen_N = bin_N < edge_bin
+    chosen_N[edge[before_N < target]] = True
+    return torch.nonzero(chosen_N).squeeze(1)
