@@ -30,7 +30,7 @@ class CacheFullError(Exception):
 class KVCache:
     """Pages of keys and values within `cache_bytes`; routing rows (under 1 % of that) come on top.
 
-    Raises MemoryLimitError when `cache_bytes` holds no page.
+    Raises MemoryLimitError when `cache_bytes` holds no page, or when the machine does not have that much.
     """
 
     def __init__(self, model: LanguageModel[Any], cache_bytes: int) -> None:
@@ -44,7 +44,13 @@ class KVCache:
                 "Raise the cache size in the settings.",
             )
         # One allocation of the full size: the operating system commits memory only when a page is first written.
-        self.kv = model.new_kv_pool(pages)
+        try:
+            self.kv = model.new_kv_pool(pages)
+        except RuntimeError as error:  # torch's "can't allocate memory"
+            raise MemoryLimitError(
+                f"There is no memory for a cache of {pages * self.page_bytes / 2**30:.1f} GiB.",
+                "Lower the cache size in the settings.",
+            ) from error
         self.pool = PagePool(pages)
         self.tree = PrefixTree(self.pool, spec.layers, spec.experts_per_token)
         self.layers, self.experts_per_token = spec.layers, spec.experts_per_token

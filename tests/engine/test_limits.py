@@ -233,6 +233,20 @@ def test_cache_smaller_than_a_page_is_refused(model: HashModel) -> None:
         Engine(model, cache_bytes=10)
 
 
+def test_cache_larger_than_the_machine_is_refused(model: HashModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An allocation that fails is told as what it is."""
+    new_pool = model.new_kv_pool
+
+    def fail(pages: int) -> object:
+        if pages > 1:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return new_pool(pages)
+
+    monkeypatch.setattr(model, "new_kv_pool", fail)
+    with pytest.raises(MemoryLimitError, match="no memory for a cache"):
+        Engine(model, cache_bytes=2**30)
+
+
 def test_cache_of_a_tiny_model_is_capped(model: HashModel) -> None:
     """A setting of many GiB reserves no more than a tiny model's contexts can use."""
     engine = Engine(model, cache_bytes=2**40)
