@@ -98,8 +98,8 @@ class Header:
         sure = {"channel": _SURE_CHANNEL, "constrain": _SURE_CONSTRAIN}.get(
             part, _SURE_AFTER_ROLE if self.after_role else _SURE_ROLE
         )
-        found = sure.match(text + next_character)
-        end = min(found.end() if found else 0, len(text))
+        found = sure.match(text)
+        end = found.end() if found else 0
         if not (text[end:] + next_character).strip():
             end = len(text)
         self._parts[-1] = (part, text[:end])

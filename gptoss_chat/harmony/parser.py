@@ -88,9 +88,7 @@ class StreamParser:
 
     def _flush(self) -> list[ParseEvent]:
         """Give out the bytes of a character that will never be whole."""
-        text = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return self._text(text)
+        return self._text(self._decoder.decode(b"", final=True))
 
     def _text(self, text: str) -> list[ParseEvent]:
         events: list[ParseEvent] = []
