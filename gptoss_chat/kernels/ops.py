@@ -1,0 +1,136 @@
+"""Schemas, fakes and typed callers of the `gptoss` operators; they know nothing of how a backend computes them.
+
+The PyTorch reference is registered for every device (CompositeExplicitAutograd); a faster backend registers the same
+name under its own dispatch key (CPU, CUDA) and takes over. Activations are float32 everywhere; weights stay in the
+checkpoint's own type and are converted inside the operator, a panel at a time.
+
+T tokens, I inputs, O outputs, D model, F expert width, E experts, K experts a token, B bytes of a block (16),
+P pages, S slots a page, H query heads, G key-value heads, C head size, N pages of a sequence.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gptoss_chat.kernels import reference
+
+_LIBRARY = torch.library.Library("gptoss", "DEF")
+_EXPERTS = "Tensor x, Tensor ids, Tensor weights"
+
+_LIBRARY.define("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_LIBRARY.define(
+    "attention(Tensor q, Tensor k_pages, Tensor v_pages, Tensor page_table, int start, int window, Tensor sinks)"
+    " -> Tensor"
+)
+_LIBRARY.define(
+    f"moe_mxfp4({_EXPERTS}, Tensor gate_up_blocks, Tensor gate_up_scales, Tensor gate_up_bias,"
+    " Tensor down_blocks, Tensor down_scales, Tensor down_bias, float limit) -> Tensor"
+)
+_LIBRARY.define(
+    f"moe_dense({_EXPERTS}, Tensor gate_up, Tensor gate_up_bias, Tensor down, Tensor down_bias, float limit) -> Tensor"
+)
+
+for _name in ("linear", "attention", "moe_mxfp4", "moe_dense"):
+    _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
+
+
+@torch.library.register_fake("gptoss::linear", lib=_LIBRARY)
+def _linear_fake(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
+
+
+@torch.library.register_fake("gptoss::attention", lib=_LIBRARY)
+def _attention_fake(
+    q: Tensor, k_pages: Tensor, v_pages: Tensor, page_table: Tensor, start: int, window: int, sinks: Tensor
+) -> Tensor:
+    return q.new_empty(q.shape[0], q.shape[1] * q.shape[2])
+
+
+@torch.library.register_fake("gptoss::moe_mxfp4", lib=_LIBRARY)
+def _moe_mxfp4_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.register_fake("gptoss::moe_dense", lib=_LIBRARY)
+def _moe_dense_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
+    return torch.empty_like(x)
+
+
+_linear = torch.ops.gptoss.linear.default
+_attention = torch.ops.gptoss.attention.default
+_moe_mxfp4 = torch.ops.gptoss.moe_mxfp4.default
+_moe_dense = torch.ops.gptoss.moe_dense.default
+
+
+def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
+    """float32 [T, O]: `x @ w.T + bias`, x and bias float32, w of any float type (exactly converted)."""
+    y_TO: Tensor = _linear(x_TI, w_OI, bias_O)
+    return y_TO
+
+
+def attention(
+    q_THC: Tensor,
+    k_PSGC: Tensor,
+    v_PSGC: Tensor,
+    page_table_N: Tensor,
+    start: int,
+    window: int,
+    sinks_H: Tensor,
+) -> Tensor:
+    """float32 [T, H * C]: causal grouped-query attention with sinks over paged keys and values.
+
+    Query t stands at position start + t; position p lives in page `page_table[p // S]`, slot `p % S`, and all of
+    0 .. start + T - 1 are already written. window 0 attends to everything before, else key j is seen when
+    `0 <= i - j < window`. Scores are scaled by 1/sqrt(C); the sink is one more logit, unscaled, whose probability is
+    dropped (openai/gpt-oss, torch/model.py: sdpa). page_table is int32, the pages of any float type.
+    """
+    y_TA: Tensor = _attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H)
+    return y_TA
+
+
+def moe_mxfp4(
+    x_TD: Tensor,
+    ids_TK: Tensor,
+    weights_TK: Tensor,
+    gate_up_blocks_EOB: Tensor,
+    gate_up_scales_EO: Tensor,
+    gate_up_bias_EO: Tensor,
+    down_blocks_EDB: Tensor,
+    down_scales_ED: Tensor,
+    down_bias_ED: Tensor,
+    limit: float,
+) -> Tensor:
+    """float32 [T, D]: the weighted sum of the chosen experts' outputs, experts in MXFP4.
+
+    blocks uint8 [E, rows, inputs / 32, 16], scales uint8 [E, rows, inputs / 32]; gate_up has 2F interleaved rows
+    (gate even, up odd); ids int64, weights float32. Only the chosen experts are read.
+    """
+    y_TD: Tensor = _moe_mxfp4(
+        x_TD,
+        ids_TK,
+        weights_TK,
+        gate_up_blocks_EOB,
+        gate_up_scales_EO,
+        gate_up_bias_EO,
+        down_blocks_EDB,
+        down_scales_ED,
+        down_bias_ED,
+        limit,
+    )
+    return y_TD
+
+
+def moe_dense(
+    x_TD: Tensor,
+    ids_TK: Tensor,
+    weights_TK: Tensor,
+    gate_up_EOD: Tensor,
+    gate_up_bias_EO: Tensor,
+    down_EDF: Tensor,
+    down_bias_ED: Tensor,
+    limit: float,
+) -> Tensor:
+    """As `moe_mxfp4`, experts of any float type: gate_up [E, 2F, D], down [E, D, F], any strides."""
+    y_TD: Tensor = _moe_dense(x_TD, ids_TK, weights_TK, gate_up_EOD, gate_up_bias_EO, down_EDF, down_bias_ED, limit)
+    return y_TD

@@ -1,0 +1,176 @@
+"""The forward pass of gpt-oss over a paged key-value cache; knows nothing of sampling, text or whose pages these are.
+
+T tokens, D model, V vocabulary, L layers, K experts a token, P pages, S = 32 slots a page, H / G query / key-value
+heads, C head size, N pages of a sequence. Arithmetic is float32; weights and cache keep their own types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gptoss_chat.kernels import backend_name, ops
+from gptoss_chat.model.rope import Rope, rotate
+from gptoss_chat.model.spec import SLIDING, ModelSpec
+
+PAGE_TOKENS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mxfp4Experts:
+    """A layer's experts as the checkpoint packs them; see `ops.moe_mxfp4` for the shapes."""
+
+    gate_up_blocks: Tensor
+    gate_up_scales: Tensor
+    gate_up_b: Tensor
+    down_blocks: Tensor
+    down_scales: Tensor
+    down_b: Tensor
+
+    def __call__(self, x_TD: Tensor, ids_TK: Tensor, weights_TK: Tensor, limit: float) -> Tensor:
+        """float32 [T, D]."""
+        return ops.moe_mxfp4(
+            x_TD,
+            ids_TK,
+            weights_TK,
+            self.gate_up_blocks,
+            self.gate_up_scales,
+            self.gate_up_b,
+            self.down_blocks,
+            self.down_scales,
+            self.down_b,
+            limit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DenseExperts:
+    """A layer's experts in a float type; see `ops.moe_dense` for the shapes."""
+
+    gate_up: Tensor
+    gate_up_b: Tensor
+    down: Tensor
+    down_b: Tensor
+
+    def __call__(self, x_TD: Tensor, ids_TK: Tensor, weights_TK: Tensor, limit: float) -> Tensor:
+        """float32 [T, D]."""
+        return ops.moe_dense(x_TD, ids_TK, weights_TK, self.gate_up, self.gate_up_b, self.down, self.down_b, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """One block. Matrices are [outputs, inputs] of any float type; norms, biases, sinks and the router are float32."""
+
+    attn_norm: Tensor
+    qkv_w: Tensor  # q, k, v rows stacked
+    qkv_b: Tensor
+    sinks: Tensor
+    out_w: Tensor
+    out_b: Tensor
+    mlp_norm: Tensor
+    router_w: Tensor
+    router_b: Tensor
+    experts: Mxfp4Experts | DenseExperts
+
+
+@dataclass(frozen=True, slots=True)
+class KVPool:
+    """Keys (rotated) and values of all layers, [L, P, S, G, C]; memory is touched only where a page is written."""
+
+    k: Tensor
+    v: Tensor
+
+    @property
+    def pages(self) -> int:
+        """How many pages of PAGE_TOKENS tokens."""
+        return self.k.shape[1]
+
+
+class Transformer:
+    """A loaded model. Not thread-safe: one thread runs `forward`."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        *,
+        embedding: Tensor,
+        layers: Sequence[LayerWeights],
+        norm: Tensor,
+        head: Tensor,
+        kv_dtype: torch.dtype,
+    ) -> None:
+        self.spec = spec
+        self.kv_dtype = kv_dtype
+        self._embedding_VD = embedding
+        self._layers = tuple(layers)
+        self._norm_D = norm
+        self._head_VD = head
+        self._rope = Rope(spec.rope, spec.head_dim)
+        self._windows = tuple(spec.window if kind == SLIDING else 0 for kind in spec.layer_types)
+
+    @property
+    def backend(self) -> str:
+        """Which kernels run, in words for the user."""
+        return backend_name(self._embedding_VD.device)
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes of one token's keys and values in every layer, at this model's cache type."""
+        return self.spec.kv_bytes_per_token // 2 * self.kv_dtype.itemsize
+
+    def new_kv_pool(self, pages: int) -> KVPool:
+        """An uninitialised pool of `pages` pages; costs address space, not memory, until written."""
+        spec = self.spec
+        shape = (spec.layers, pages, PAGE_TOKENS, spec.kv_heads, spec.head_dim)
+        return KVPool(torch.empty(shape, dtype=self.kv_dtype), torch.empty(shape, dtype=self.kv_dtype))
+
+    @torch.inference_mode()
+    def forward(
+        self, ids_T: Tensor, start: int, page_table_N: Tensor, kv: KVPool, *, all_logits: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
+
+        ids int64 [T]; page_table int32 [N]: position p lives in page `page_table[p // 32]`, slot `p % 32`, and must
+        cover start + T. Writes these tokens' keys and values. Returns float32 logits [V] of the last token ([T, V]
+        with all_logits) and the routing of all: experts uint8 [T, L, K], most likely first, weights float16 [T, L, K].
+        """
+        spec = self.spec
+        T = ids_T.shape[0]
+        positions_T = torch.arange(start, start + T)
+        slots_T = page_table_N[positions_T // PAGE_TOKENS] * PAGE_TOKENS + positions_T % PAGE_TOKENS
+        rope_table = self._rope.table(positions_T)
+        heads = (spec.q_heads, spec.kv_heads, spec.kv_heads)
+        routes: list[tuple[Tensor, Tensor]] = []
+
+        x_TD = self._embedding_VD[ids_T].float()
+        for layer, w in enumerate(self._layers):
+            h_TD = _rms_norm(x_TD, w.attn_norm, spec.eps)
+            qkv_TXC = ops.linear(h_TD, w.qkv_w, w.qkv_b).view(T, -1, spec.head_dim)
+            qk_TXC = rotate(qkv_TXC[:, : heads[0] + heads[1]], rope_table)
+            q_THC, k_TGC = qk_TXC.split(heads[:2], dim=1)
+            kv.k[layer].flatten(0, 1).index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
+            kv.v[layer].flatten(0, 1).index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
+            mixed_TA = ops.attention(
+                q_THC, kv.k[layer], kv.v[layer], page_table_N, start, self._windows[layer], w.sinks
+            )
+            x_TD = x_TD + ops.linear(mixed_TA, w.out_w, w.out_b)
+
+            h_TD = _rms_norm(x_TD, w.mlp_norm, spec.eps)
+            scores_TK, ids_TK = ops.linear(h_TD, w.router_w, w.router_b).topk(spec.experts_per_token, dim=-1)
+            weights_TK = scores_TK.softmax(dim=-1)
+            routes.append((ids_TK, weights_TK))
+            x_TD = x_TD + w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
+
+        out_TD = _rms_norm(x_TD if all_logits else x_TD[-1:], self._norm_D, spec.eps)
+        logits_TV = ops.linear(out_TD, self._head_VD)
+        experts_TLK = torch.stack([ids for ids, _ in routes], dim=1).to(torch.uint8)
+        weights_TLK = torch.stack([weights for _, weights in routes], dim=1).to(torch.float16)
+        return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
+
+
+def _rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float) -> Tensor:
+    inverse_T1 = x_TD.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+    return (x_TD * inverse_T1).mul_(scale_D)
