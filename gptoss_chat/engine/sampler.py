@@ -43,6 +43,8 @@ class Sampler:
         self._params = params
         self._vocab = vocab
         self.seed = fresh_seed() if params.seed is None else params.seed
+        self._weight_V: Tensor | None = None
+        self._cdf_V = torch.empty(0, dtype=torch.float64)
         self._seen: set[int] = set(context_ids) if params.repetition_penalty != 1.0 else set()
 
     def sample(self, logits_V: Tensor, position: int) -> Sample:
@@ -60,7 +62,7 @@ class Sampler:
         if params.temperature == 0:
             token = int(scores_V.argmax())
         else:
-            token = _draw(scores_V, params, uniform(self.seed, position))
+            token = self._draw(scores_V, uniform(self.seed, position))
         if params.repetition_penalty != 1.0:
             self._seen.add(token)
         alternatives: tuple[tuple[int, float], ...] = ()
@@ -68,6 +70,19 @@ class Sampler:
             top = logits_V.topk(min(params.logprobs, self._vocab))
             alternatives = tuple(zip(top.indices.tolist(), (top.values - log_total).tolist(), strict=True))
         return Sample(token, float(logits_V[token]) - log_total, alternatives)
+
+    def _draw(self, scores_V: Tensor, fraction: float) -> int:
+        ids_N, scaled_N = candidates(scores_V, self._params)
+        if self._weight_V is None or self._weight_V.device != scaled_N.device:
+            # Kept between steps: a fresh megabyte at every step costs more in page faults than in arithmetic.
+            self._weight_V = torch.empty_like(scores_V)
+            self._cdf_V = torch.empty_like(scores_V, dtype=torch.float64)
+        weight_N, cdf_N = self._weight_V[: len(scaled_N)], self._cdf_V[: len(scaled_N)]
+        torch.sub(scaled_N, scaled_N.max(), out=weight_N).exp_()
+        torch.cumsum(weight_N, 0, dtype=torch.float64, out=cdf_N)
+        # side "right": the first token whose cumulative weight exceeds the target, so one of weight 0 is never drawn.
+        index = int(torch.searchsorted(cdf_N, cdf_N[-1:] * fraction, right=True))
+        return index if ids_N is None else int(ids_N[index])
 
     def _penalised(self, logits_V: Tensor) -> Tensor:
         """Scores of tokens seen before divided (positive) or multiplied (negative) by the penalty (CTRL, 2019)."""
@@ -125,14 +140,6 @@ def candidates(scores_V: Tensor, params: SamplingParams) -> tuple[Tensor | None,
     if ids_N is None:
         return None, scaled_V
     return ids_N, scaled_V[ids_N]
-
-
-def _draw(scores_V: Tensor, params: SamplingParams, fraction: float) -> int:
-    ids_N, scaled_N = candidates(scores_V, params)
-    cdf_N = (scaled_N - scaled_N.max()).exp_().cumsum(0, dtype=torch.float64)
-    # side "right": the first token whose cumulative weight exceeds the target, so one of weight 0 is never drawn.
-    index = int(torch.searchsorted(cdf_N, cdf_N[-1:] * fraction, right=True))
-    return index if ids_N is None else int(ids_N[index])
 
 
 def _nucleus(scaled_N: Tensor, top_p: float) -> Tensor:
