@@ -53,7 +53,7 @@ def quantise(values: Tensor) -> tuple[Tensor, Tensor]:
     """
     if values.shape[-1] % BLOCK:
         raise ValueError(f"MXFP4 needs a last axis that is a multiple of {BLOCK}, got {values.shape[-1]}")
-    groups = values.float().unflatten(-1, (-1, BLOCK))
+    groups = values.float().view(*values.shape[:-1], -1, BLOCK)
     peak = groups.abs().amax(-1, keepdim=True)
     exponent = torch.where(peak > 0, torch.frexp(peak).exponent - 3, 0).clamp(-_SCALE_BIAS, 127)
     units = torch.ldexp(groups, -exponent)

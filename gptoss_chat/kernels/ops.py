@@ -10,12 +10,14 @@ P pages, S slots a page, H query heads, G key-value heads, C head size, N pages 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from gptoss_chat.kernels import reference
 
-_LIBRARY = torch.library.Library("gptoss", "DEF")
+_LIBRARY: Any = torch.library.Library("gptoss", "DEF")  # type: ignore[no-untyped-call]
 _EXPERTS = "Tensor x, Tensor ids, Tensor weights"
 
 _LIBRARY.define("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
@@ -35,26 +37,27 @@ for _name in ("linear", "attention", "moe_mxfp4", "moe_dense"):
     _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
 
 
-@torch.library.register_fake("gptoss::linear", lib=_LIBRARY)
 def _linear_fake(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x.new_empty(x.shape[0], weight.shape[0])
 
 
-@torch.library.register_fake("gptoss::attention", lib=_LIBRARY)
 def _attention_fake(
     q: Tensor, k_pages: Tensor, v_pages: Tensor, page_table: Tensor, start: int, window: int, sinks: Tensor
 ) -> Tensor:
     return q.new_empty(q.shape[0], q.shape[1] * q.shape[2])
 
 
-@torch.library.register_fake("gptoss::moe_mxfp4", lib=_LIBRARY)
-def _moe_mxfp4_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
+def _moe_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
     return torch.empty_like(x)
 
 
-@torch.library.register_fake("gptoss::moe_dense", lib=_LIBRARY)
-def _moe_dense_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
-    return torch.empty_like(x)
+for _name, _fake in (
+    ("linear", _linear_fake),
+    ("attention", _attention_fake),
+    ("moe_mxfp4", _moe_fake),
+    ("moe_dense", _moe_fake),
+):
+    torch.library.register_fake(f"gptoss::{_name}", _fake, lib=_LIBRARY)
 
 
 _linear = torch.ops.gptoss.linear.default

@@ -81,7 +81,7 @@ def _entry(path: Path, name: str, value: object, data_start: int, file_bytes: in
         )
     if entry.offset + entry.nbytes > file_bytes:
         raise CheckpointError(
-            f"{path} is cut short: tensor {name} ends at byte {entry.offset + entry.nbytes} and the file has {file_bytes}.",
+            f"{path} is cut short: tensor {name} ends at byte {entry.offset + entry.nbytes} of {file_bytes}.",
             "Download the file again.",
         )
     return entry

@@ -95,7 +95,7 @@ def parse_spec(config: Mapping[str, Any], path: Path, extra_stops: tuple[int, ..
     original = architecture is None and "num_experts" in config and "initial_context_length" in config
     if architecture is None and not original:
         raise CheckpointError(
-            f"{path} has neither model_type nor the keys of an original gpt-oss config, so what it describes is unknown."
+            f"{path} has neither model_type nor the keys of an original gpt-oss config: it describes no gpt-oss model."
         )
     quantisation = config.get("quantization_config")
     if isinstance(quantisation, Mapping) and quantisation.get("quant_method") != "mxfp4":
@@ -188,9 +188,7 @@ def _hf_rope(fields: _Fields) -> RopeSpec:
     if kind == "default":
         return RopeSpec(theta=theta)
     if kind != "yarn" or scaling.get("mscale") or scaling.get("mscale_all_dim"):
-        raise CheckpointError(
-            f"{fields.path}: RoPE scaling {dict(scaling)!r} is not supported, only plain and yarn are."
-        )
+        raise CheckpointError(f"{fields.path}: RoPE scaling {dict(scaling)!r} is not supported.")
     attention_factor = scaling.get("attention_factor")
     return RopeSpec(
         theta=theta,

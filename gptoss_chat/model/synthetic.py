@@ -1,4 +1,4 @@
-"""Random checkpoints on disk, in either layout: for tests, and to time a size before its download; knows no real weights.
+"""Random checkpoints on disk, in either layout: for tests, and to time a size before its download.
 
 Written a slice at a time, so that a 60 GiB checkpoint needs no memory. The same seed gives the same weights in both
 layouts. Scales are such that activations stay near 1.

@@ -150,7 +150,7 @@ class Transformer:
             h_TD = _rms_norm(x_TD, w.attn_norm, spec.eps)
             qkv_TXC = ops.linear(h_TD, w.qkv_w, w.qkv_b).view(T, -1, spec.head_dim)
             qk_TXC = rotate(qkv_TXC[:, : heads[0] + heads[1]], rope_table)
-            q_THC, k_TGC = qk_TXC.split(heads[:2], dim=1)
+            q_THC, k_TGC = qk_TXC[:, : heads[0]], qk_TXC[:, heads[0] :]
             kv.k[layer].flatten(0, 1).index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
             kv.v[layer].flatten(0, 1).index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
             mixed_TA = ops.attention(
