@@ -34,6 +34,7 @@ class Engine:
         self._queue: deque[Generation] = deque()
         self._warm: deque[tuple[int, ...]] = deque(maxlen=MAX_WARM)
         self._running: Generation | None = None
+        self._busy = False
         self._closing = False
         self._sweep = False
         self.warm_error: Exception | None = None
@@ -75,7 +76,7 @@ class Engine:
         with self._wake:
             assert not self._closing, "submit after close"
             self._queue.append(generation)
-            self._wake.notify()
+            self._wake.notify_all()
         return generation
 
     def warm(self, ids: Sequence[int]) -> None:
@@ -85,7 +86,12 @@ class Engine:
         """
         with self._wake:
             self._warm.append(tuple(ids))
-            self._wake.notify()
+            self._wake.notify_all()
+
+    def wait_idle(self, timeout_s: float | None = None) -> bool:
+        """Block until no request and no warm prefill is left; False when the time is up before."""
+        with self._wake:
+            return self._wake.wait_for(lambda: not (self._busy or self._queue or self._warm), timeout_s)
 
     def close(self) -> None:
         """Cancel everything, wait for the thread to end. From any thread but the engine's; safe to call twice."""
@@ -93,7 +99,7 @@ class Engine:
             self._closing = True
             self._warm.clear()
             waiting = [*self._queue, *([self._running] if self._running else [])]
-            self._wake.notify()
+            self._wake.notify_all()
         for generation in waiting:
             generation.cancel()
         self._thread.join()
@@ -101,17 +107,20 @@ class Engine:
     def _cancelled(self, _generation: Generation) -> None:
         with self._wake:
             self._sweep = True
-            self._wake.notify()
+            self._wake.notify_all()
 
     def _work(self) -> None:
         with torch.inference_mode():
             while True:
                 with self._wake:
+                    self._busy = False
+                    self._wake.notify_all()
                     self._wake.wait_for(lambda: self._queue or self._warm or self._closing)
                     generation = self._running = self._queue.popleft() if self._queue else None
                     ids = self._warm.popleft() if generation is None and self._warm else None
                     if generation is None and ids is None:
                         return
+                    self._busy = True
                 if generation is not None:
                     self._answer(generation)
                 elif ids is not None:

@@ -49,7 +49,7 @@ class LanguageModel(Protocol[KV]):
         ...
 
     def forward(
-        self, ids_T: Tensor, start: int, page_table: Tensor, kv: KV, *, all_logits: bool = False
+        self, ids_T: Tensor, start: int, page_table: Tensor, kv: KV, /, *, all_logits: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run tokens start .. start+T through the model, writing their keys and values through `page_table` (int32).
 

@@ -92,8 +92,8 @@ def test_warm_makes_the_next_turn_prefill_only_what_is_typed(engine: Engine, mod
     ask(engine, prompt)
     canonical = prompt + ids(30, seed=6)
     engine.warm(canonical)
-    while model.calls[-1][0] + model.calls[-1][1] < len(canonical):
-        pass
+    assert engine.wait_idle(30)
+    assert model.calls[-2:] == [(60, 4), (64, 26)]
     answer = ask(engine, [*canonical, 5, 6, 7])
     assert answer.counts == (90, 3)
     assert answer.ids == cold([*canonical, 5, 6, 7])

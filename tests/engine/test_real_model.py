@@ -1,0 +1,111 @@
+"""The engine on a real, tiny, random gpt-oss model: reuse never changes a text, and nothing unwritten is ever read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.synthetic import write_synthetic
+from gptoss_chat.model.transformer import KVPool, Transformer
+
+from gptoss_chat.engine.engine import Engine
+
+from .conftest import ask
+
+CACHE_BYTES = 2**22
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny")
+    write_synthetic(path, "tiny", seed=3)
+    return path
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def model(folder: Path, request: pytest.FixtureRequest) -> Transformer:
+    """The model with a KV pool full of NaN: one read of a slot that was not written, and the scores are not numbers."""
+    loaded = load_model(folder, dtype=request.param)
+    new_pool = loaded.new_kv_pool
+
+    def poisoned(pages: int) -> KVPool:
+        pool = new_pool(pages)
+        pool.k.fill_(torch.nan)
+        pool.v.fill_(torch.nan)
+        return pool
+
+    loaded.new_kv_pool = poisoned  # type: ignore[method-assign]
+    return loaded
+
+
+@pytest.fixture
+def engine(model: Transformer) -> Iterator[Engine]:
+    made = Engine(model, cache_bytes=CACHE_BYTES, prefill_chunk=64)
+    yield made
+    made.close()
+
+
+def cold(model: Transformer, prompt: list[int], **sampling: object) -> list[int]:
+    """The answer of an engine that has seen nothing."""
+    fresh = Engine(model, cache_bytes=CACHE_BYTES, prefill_chunk=64)
+    try:
+        return ask(fresh, prompt, **sampling).ids
+    finally:
+        fresh.close()
+
+
+def ids(model: Transformer, count: int, seed: int) -> list[int]:
+    return random.Random(seed).choices(range(model.spec.vocab), k=count)
+
+
+def test_seeded_text_is_the_same_warm_or_cold(model: Transformer, engine: Engine) -> None:
+    """Follow-up, edit, regenerate and warm prefill, each against an empty cache; bf16 only where it is exact."""
+    exact = model.new_kv_pool(1).k.dtype == torch.float32
+    params = {"temperature": 1.0, "top_p": 0.95, "seed": 5, "max_tokens": 24}
+    prompt = ids(model, 77, seed=1)
+    first = ask(engine, prompt, **params)
+    assert first.counts == (0, 77)
+    regenerated = ask(engine, prompt, **params)
+    assert regenerated.counts == (76, 1)
+    assert regenerated.ids == first.ids
+    edited = prompt[:45] + ids(model, 30, seed=2)
+    assert ask(engine, edited, **params).counts == (45, 30)
+    follow_up = prompt + first.ids + ids(model, 9, seed=3)
+    second = ask(engine, follow_up, **params)
+    assert second.counts == (100, 10)
+    canonical = prompt + ids(model, 60, seed=4)
+    engine.warm(canonical)
+    assert engine.wait_idle(30)
+    last = ask(engine, [*canonical, 1, 2], **params)
+    assert last.counts == (137, 2)
+    if exact:
+        assert ask(engine, edited, **params).ids == cold(model, edited, **params)
+        assert second.ids == cold(model, follow_up, **params)
+        assert last.ids == cold(model, [*canonical, 1, 2], **params)
+
+
+def test_interrupted_answer_goes_on_as_it_would_have(model: Transformer, engine: Engine) -> None:
+    """Prompt plus the first tokens, with the same seed, gives the rest."""
+    params = {"temperature": 1.0, "seed": 9}
+    prompt = ids(model, 40, seed=5)
+    whole = ask(engine, prompt, max_tokens=20, **params).ids
+    assert whole[:7] + ask(engine, prompt + whole[:7], max_tokens=13, **params).ids == whole
+
+
+def test_greedy_equals_the_bare_model(model: Transformer, engine: Engine) -> None:
+    """The engine's tokens are those of a forward over the whole sequence."""
+    prompt = ids(model, 70, seed=6)
+    answer = ask(engine, prompt, max_tokens=6)
+    run = prompt + answer.ids[:-1]
+    table = torch.arange(-(-len(run) // 32), dtype=torch.int32)
+    pool = model.new_kv_pool(len(table))
+    logits_TV, experts_TLK, _ = model.forward(torch.tensor(run), 0, table, pool, all_logits=True)
+    if pool.k.dtype == torch.float32:
+        assert logits_TV[69:].argmax(1).tolist() == answer.ids
+        assert answer.finished.routes is not None
+        assert torch.equal(torch.from_numpy(answer.finished.routes.experts), experts_TLK)
+    assert torch.isfinite(logits_TV).all()
