@@ -1,9 +1,7 @@
-"""Routing records as bytes and back; it knows nothing of the database, nor torch.
+"""A turn's routing as bytes for the database; it knows nothing of SQL, nor of what is drawn from it.
 
-Legend: T tokens, L layers, K experts chosen.
-
-A record is a header (magic, start, T, L, K; little-endian), then zlib over token_ids uint32 [T], experts uint8 [T, L, K] and
-weights float16 [T, L, K], one after the other. No pickle: a record from anywhere can only be numbers.
+Layout: magic "GR1\0", uint32 start, tokens, layers, chosen (little-endian), then zlib of token ids (uint32), experts (uint8)
+and weights (float16).
 """
 
 from __future__ import annotations
@@ -18,33 +16,26 @@ from numpy.typing import NDArray
 
 from gptoss_chat.errors import HistoryError
 
-_HEADER = struct.Struct("<4sIIHH")
-_MAGIC = b"GCR1"
+_MAGIC = b"GR1\0"
+_HEADER = struct.Struct("<4s4I")
 
 
-class RoutesLike(Protocol):
-    """Anything with the fields of Routes, such as the engine's record."""
-
-    @property
-    def start(self) -> int:
-        """Position of the first token."""
+class Routing(Protocol):
+    """token_ids uint32 [T], experts uint8 [T, L, K], weights float16 [T, L, K]; `start` is the first token's position."""
 
     @property
-    def token_ids(self) -> NDArray[np.uint32]:
-        """[T]"""
-
+    def start(self) -> int: ...
     @property
-    def experts(self) -> NDArray[np.uint8]:
-        """[T, L, K]"""
-
+    def token_ids(self) -> NDArray[np.uint32]: ...
     @property
-    def weights(self) -> NDArray[np.float16]:
-        """[T, L, K]"""
+    def experts(self) -> NDArray[np.uint8]: ...
+    @property
+    def weights(self) -> NDArray[np.float16]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Routes:
-    """The experts of a span of tokens: token_ids uint32 [T], experts uint8 [T, L, K], weights float16 [T, L, K]."""
+class StoredRouting:
+    """A Routing read back."""
 
     start: int
     token_ids: NDArray[np.uint32]
@@ -52,40 +43,32 @@ class Routes:
     weights: NDArray[np.float16]
 
 
-def encode_routes(routes: RoutesLike) -> bytes:
-    """The record as bytes."""
+def encode_routes(routes: Routing) -> bytes:
+    """The bytes of a routing record."""
     tokens, layers, chosen = routes.experts.shape
-    assert routes.weights.shape == routes.experts.shape
-    assert routes.token_ids.shape == (tokens,)
-    columns = (
-        np.ascontiguousarray(routes.token_ids, dtype="<u4"),
-        np.ascontiguousarray(routes.experts, dtype=np.uint8),
-        np.ascontiguousarray(routes.weights, dtype="<f2"),
+    body = (
+        np.ascontiguousarray(routes.token_ids, "<u4").tobytes()
+        + np.ascontiguousarray(routes.experts, np.uint8).tobytes()
+        + np.ascontiguousarray(routes.weights, "<f2").tobytes()
     )
-    header = _HEADER.pack(_MAGIC, routes.start, tokens, layers, chosen)
-    return header + zlib.compress(b"".join(column.tobytes() for column in columns), level=1)
+    # Level 1: the weights hardly compress, and the pump thread should not linger.
+    return _HEADER.pack(_MAGIC, routes.start, tokens, layers, chosen) + zlib.compress(body, 1)
 
 
-def decode_routes(record: bytes) -> Routes:
-    """The record of `encode_routes`. Raises HistoryError when it is damaged."""
+def decode_routes(blob: bytes) -> StoredRouting:
+    """Read a record back. Raises HistoryError for bytes that are none."""
     try:
-        magic, start, tokens, layers, chosen = _HEADER.unpack_from(record)
-        cells = tokens * layers * chosen
-        size = 4 * tokens + 3 * cells
-        unpacker = zlib.decompressobj()
-        body = unpacker.decompress(record[_HEADER.size :], size + 1)  # never more than the header promises
+        magic, start, tokens, layers, chosen = _HEADER.unpack_from(blob)
+        body = zlib.decompress(blob[_HEADER.size :])
     except (struct.error, zlib.error) as error:
-        raise _damaged() from error
-    if magic != _MAGIC or len(body) != size:
-        raise _damaged()
+        raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.") from error
+    cells = tokens * layers * chosen
+    if magic != _MAGIC or len(body) != 4 * tokens + 3 * cells:
+        raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.")
     shape = (tokens, layers, chosen)
-    return Routes(
-        start=start,
-        token_ids=np.frombuffer(body, "<u4", tokens, 0),
-        experts=np.frombuffer(body, np.uint8, cells, 4 * tokens).reshape(shape),
-        weights=np.frombuffer(body, "<f2", cells, 4 * tokens + cells).reshape(shape),
+    return StoredRouting(
+        start,
+        np.frombuffer(body, "<u4", tokens).astype(np.uint32),
+        np.frombuffer(body, np.uint8, cells, 4 * tokens).reshape(shape),
+        np.frombuffer(body, "<f2", cells, 4 * tokens + cells).astype(np.float16).reshape(shape),
     )
-
-
-def _damaged() -> HistoryError:
-    return HistoryError("The routing record of this answer is damaged.", "The text is not affected; regenerate to record it anew.")

@@ -1,0 +1,50 @@
+"""What the history hands out: plain values; it knows nothing of SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["user", "assistant"]
+Status = Literal["complete", "streaming", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation. `date` (YYYY-MM-DD) is pinned in its prompts; times are seconds since the epoch."""
+
+    id: str
+    title: str
+    model: str
+    date: str
+    created: float
+    updated: float
+    leaf_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One message of the tree. `raw_ids` are a reply's tokens as sampled, its end token left out."""
+
+    id: str
+    conversation_id: str
+    parent_id: str | None
+    role: Role
+    text: str
+    reasoning: str
+    raw_ids: tuple[int, ...]
+    status: Status
+    model: str
+    effort: str
+    usage: dict[str, Any] | None
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One message that a search found; in `snippet` the words found stand between [ and ]."""
+
+    conversation_id: str
+    node_id: str
+    title: str
+    snippet: str
