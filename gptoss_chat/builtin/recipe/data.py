@@ -1,0 +1,177 @@
+"""Turns samples of the corpus into token arrays and those into batches.
+
+Knows nothing of the model's weights. A conversation is stored as a trunk, the history as a later prompt shows it (no
+analysis), and one branch for each answer as it is generated; a branch sees the trunk up to its fork, and itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from gptoss_chat.builtin.recipe.corpus import Exchange, Sample
+from gptoss_chat.builtin.recipe.training_model import Batch
+
+IGNORED = -100
+"""Target of tokens that carry no loss."""
+
+_SYSTEM = (
+    "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\nCurrent date: {date}\n\n"
+    "Reasoning: {effort}\n\n# Valid channels: analysis, commentary, final. Channel must be included for every message."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One conversation: date and effort of its prefix, and per token ids, positions after the prefix, branch (0 is the trunk),
+    how much of the trunk it sees, and the target."""
+
+    date: str
+    effort: str
+    dated: bool
+    ids: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    branches: NDArray[np.int32]
+    limits: NDArray[np.int32]
+    targets: NDArray[np.int32]
+
+
+class Encoder:
+    """Encodes prompts and samples with a trained tokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        special = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("start", "end", "message", "channel", "return")}
+        self._end, self.stop = special["end"], special["return"]
+        start, message, channel = special["start"], special["message"], special["channel"]
+        self.opening = (start, *self.text("assistant"))
+        self._user = (start, *self.text("user"), message)
+        self._system = (start, *self.text("system"), message)
+        self.analysis = (channel, *self.text("analysis"), message)
+        self.final = (channel, *self.text("final"), message)
+
+    def text(self, text: str) -> list[int]:
+        """Ids of plain text."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def prefix(self, date: str, effort: str) -> list[int]:
+        """Ids of the system message."""
+        return [*self._system, *self.text(_SYSTEM.format(date=date, effort=effort)), self._end]
+
+    def user(self, text: str) -> list[int]:
+        """Ids of a user message."""
+        return [*self._user, *self.text(text), self._end]
+
+    def answered(self, exchange: Exchange) -> list[int]:
+        """Ids of an answer as history shows it."""
+        return [*self.opening, *self.final, *self.text(exchange.final), self._end]
+
+    def generated(self, exchange: Exchange) -> list[int]:
+        """Ids of an answer as the model writes it, from the opening that the prompt ends with to the stop token."""
+        body: list[int] = []
+        if exchange.analysis:
+            body = [*self.analysis, *self.text(exchange.analysis), self._end, *self.opening]
+        return [*self.opening, *body, *self.final, *self.text(exchange.final), self.stop]
+
+    def prompt(self, sample: Sample, history: Sequence[Exchange] = ()) -> list[int]:
+        """Ids of the prompt whose answer is the sample's last exchange."""
+        ids = self.prefix(sample.date, sample.effort)
+        for exchange in (*history, *sample.exchanges[:-1]):
+            ids += self.user(exchange.user) + self.answered(exchange)
+        return [*ids, *self.user(sample.exchanges[-1].user), *self.opening]
+
+    def encode(self, sample: Sample, *, dated: bool, history: Sequence[Exchange] = (), offset: int = 0) -> Encoded:
+        """Trunk and branches of a sample, after `history` without loss; positions start at `offset`."""
+        trunk: list[int] = []
+        for exchange in history:
+            trunk += self.user(exchange.user) + self.answered(exchange)
+        forks: list[tuple[int, list[int]]] = []
+        for number, exchange in enumerate(sample.exchanges):
+            trunk += self.user(exchange.user)
+            forks.append((len(trunk), self.generated(exchange)))
+            if number + 1 < len(sample.exchanges):
+                trunk += self.answered(exchange)
+        size = len(trunk)
+        ids, positions, branches = list(trunk), list(range(size)), [0] * size
+        limits, targets = list(range(1, size + 1)), [IGNORED] * size
+        for branch, (fork, tokens) in enumerate(forks, start=1):
+            inputs, skipped = len(tokens) - 1, len(self.opening) - 1
+            ids += tokens[:-1]
+            positions += range(fork, fork + inputs)
+            branches += [branch] * inputs
+            limits += [fork] * inputs
+            targets += [IGNORED] * skipped + tokens[skipped + 1 :]
+        columns = [np.array(c, dtype=np.int32) for c in (ids, positions, branches, limits, targets)]
+        columns[1] += offset
+        columns[3] += offset
+        return Encoded(sample.date, sample.effort, dated, *columns)
+
+
+def batch_of(encoder: Encoder, chosen: Sequence[Encoded]) -> Batch:
+    """Pads conversations to one length. Those that do not depend on the date share a prefix of the same effort."""
+    prefixes: dict[tuple[str, str], int] = {}
+    for item in chosen:
+        if item.dated:
+            prefixes.setdefault((item.date, item.effort), len(prefixes))
+    by_effort = {effort: number for (_, effort), number in prefixes.items()}
+    numbers = []
+    for item in chosen:
+        if not item.dated and item.effort not in by_effort:
+            by_effort[item.effort] = prefixes.setdefault((item.date, item.effort), len(prefixes))
+        numbers.append(prefixes[item.date, item.effort] if item.dated else by_effort[item.effort])
+    prefix_GP = torch.tensor([encoder.prefix(*key) for key in prefixes])
+    count, length = len(chosen), max(len(item.ids) for item in chosen)
+    columns = np.zeros((4, count, length), dtype=np.int64)
+    targets = np.full((count, length), IGNORED, dtype=np.int64)
+    columns[2] = -1
+    for row, item in enumerate(chosen):
+        size = len(item.ids)
+        for column, values in zip(columns, (item.ids, item.positions, item.branches, item.limits), strict=True):
+            column[row, :size] = values
+        targets[row, :size] = item.targets
+    ids, positions, branches, limits = (torch.from_numpy(column) for column in columns)
+    order = torch.arange(length)
+    trunk = (branches == 0)[:, None, :] & (positions[:, None, :] < limits[:, :, None])
+    own = (branches[:, :, None] == branches[:, None, :]) & (order[None, :] <= order[:, None])
+    return Batch(
+        prefix_GP=prefix_GP,
+        prefix_of_B=torch.tensor(numbers),
+        ids_BL=ids,
+        positions_BL=positions + prefix_GP.shape[1],
+        visible_BLL=trunk | own,
+        valid_BL=branches >= 0,
+        targets_BL=torch.from_numpy(targets),
+    )
+
+
+def batches(items: Sequence[Encoded], *, tokens: int, rng: random.Random) -> Iterator[list[Encoded]]:
+    """One pass over the items, in random order, in groups of like length that hold at most about `tokens` padded tokens."""
+    order = list(range(len(items)))
+    rng.shuffle(order)
+    pool = 2048
+    for start in range(0, len(order), pool):
+        part = sorted((items[i] for i in order[start : start + pool]), key=lambda item: len(item.ids))
+        groups: list[list[Encoded]] = [[]]
+        for item in part:
+            if groups[-1] and len(item.ids) * (len(groups[-1]) + 1) > tokens:
+                groups.append([])
+            groups[-1].append(item)
+        rng.shuffle(groups)
+        yield from groups
+
+
+def texts_of(samples: Iterable[Sample]) -> Iterator[str]:
+    """Everything that the tokenizer should know, the system message included."""
+    for sample in samples:
+        yield _SYSTEM.format(date=sample.date, effort=sample.effort)
+        yield from ("assistant", "user", "system", "analysis", "final", "commentary")
+        for exchange in sample.exchanges:
+            yield exchange.user
+            yield exchange.analysis
+            yield exchange.final

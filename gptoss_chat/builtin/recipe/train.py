@@ -1,0 +1,154 @@
+"""Trains the model within a wall-clock budget, with checkpoints to resume from.
+
+The learning rate follows the share of the budget that is used, so that a run ends on time whatever else the machine does.
+Knows nothing of skills but their names.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gptoss_chat.builtin.recipe.data import IGNORED, Encoded, Encoder, batch_of, batches
+from gptoss_chat.builtin.recipe.optim import MuonAdam
+from gptoss_chat.builtin.recipe.training_model import ModelShape, TrainingModel, balance_loss
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """How a run goes: its budget and its few hyperparameters."""
+
+    minutes: float
+    batch_tokens: int = 4096
+    muon_lr: float = 0.02
+    adam_lr: float = 0.004
+    balance: float = 0.01
+    warm_share: float = 0.02
+    decay_share: float = 0.45
+    report_every: int = 20
+    checkpoint_minutes: float = 3.0
+
+    def rate(self, share: float) -> float:
+        """Factor on the learning rates after `share` of the budget: up, flat, and down to nothing."""
+        return max(0.0, min(1.0, (share + 0.002) / self.warm_share, (1 - share) / self.decay_share))
+
+
+class Trainer:
+    """A model, its optimiser, and the time it has been trained for."""
+
+    def __init__(self, shape: ModelShape, encoder: Encoder, plan: TrainingPlan, folder: Path, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.model = TrainingModel(shape)
+        self.optimiser = MuonAdam(self.model, muon_lr=plan.muon_lr, adam_lr=plan.adam_lr)
+        self.encoder, self.plan, self.folder = encoder, plan, folder
+        self.elapsed_s = 0.0
+        self._rng = random.Random(seed)
+
+    @property
+    def share(self) -> float:
+        """Share of the budget that is used."""
+        return self.elapsed_s / (60 * self.plan.minutes)
+
+    def save(self) -> None:
+        """Writes `checkpoint.pt`, whole or not at all."""
+        state = {
+            "shape": self.model.shape.as_dict(),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state(),
+            "elapsed_s": self.elapsed_s,
+        }
+        partial = self.folder / "checkpoint.partial"
+        torch.save(state, partial)
+        partial.replace(self.folder / "checkpoint.pt")
+
+    def resume(self) -> bool:
+        """Goes on from `checkpoint.pt` where there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimiser.restore(state["optimiser"])
+        self.elapsed_s = state["elapsed_s"]
+        return True
+
+    def step(self, chosen: Sequence[Encoded]) -> tuple[float, float]:
+        """One update; answers the loss a target and the balance loss."""
+        batch = batch_of(self.encoder, chosen)
+        hidden, routing = self.model.hidden(batch)
+        targets = batch.targets_BL.flatten()
+        scored = (targets != IGNORED).nonzero().squeeze(1)
+        logits = self.model.logits(hidden.flatten(0, 1).index_select(0, scored))
+        loss = functional.cross_entropy(logits, targets[scored])
+        keep = torch.cat((torch.ones(batch.prefix_GP.numel(), dtype=torch.bool), batch.valid_BL.flatten()))
+        balance = balance_loss(routing, keep)
+        total: Tensor = loss + self.plan.balance * balance
+        total.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step(self.plan.rate(self.share))
+        return loss.item(), balance.item()
+
+    def run(self, pool: Callable[[float], Sequence[Encoded]], report: Callable[[dict[str, float]], None],
+            check: Callable[[], None]) -> None:
+        """Trains until the budget is used. `pool(share)` gives the items of the next pass; `check` runs at every checkpoint,
+        outside the budget's clock only in that its time counts too."""
+        last, saved = time.monotonic(), self.elapsed_s
+        losses: list[tuple[float, float]] = []
+        tokens = 0
+        while self.share < 1:
+            for chosen in batches(pool(self.share), tokens=self.plan.batch_tokens, rng=self._rng):
+                losses.append(self.step(chosen))
+                tokens += sum(len(item.ids) for item in chosen)
+                now = time.monotonic()
+                self.elapsed_s += now - last
+                last = now
+                if len(losses) == self.plan.report_every:
+                    loss, balance = (sum(column) / len(losses) for column in zip(*losses, strict=True))
+                    report({"minute": self.elapsed_s / 60, "step": self.optimiser.steps, "loss": loss, "balance": balance,
+                            "tokens": tokens})
+                    losses = []
+                if self.elapsed_s - saved > 60 * self.plan.checkpoint_minutes or self.share >= 1:
+                    saved = self.elapsed_s
+                    self.save()
+                    check()
+                if self.share >= 1:
+                    break
+
+
+@torch.no_grad()
+def teacher_forced(model: TrainingModel, encoder: Encoder, items: Iterable[tuple[str, Encoded]]) -> dict[str, float]:
+    """Share, by skill, of conversations whose every target is the model's first choice given the gold text before it."""
+    right: dict[str, list[bool]] = {}
+    pending = sorted(items, key=lambda pair: len(pair[1].ids))
+    for start in range(0, len(pending), 48):
+        part = pending[start : start + 48]
+        batch = batch_of(encoder, [item for _, item in part])
+        hidden, _ = model.hidden(batch)
+        guesses = model.logits(hidden).argmax(-1)
+        fine = ((guesses == batch.targets_BL) | (batch.targets_BL == IGNORED)).all(1).tolist()
+        for (skill, _), ok in zip(part, fine, strict=True):
+            right.setdefault(skill, []).append(ok)
+    return {skill: sum(oks) / len(oks) for skill, oks in sorted(right.items())}
+
+
+def load_checkpoint(folder: Path) -> TrainingModel:
+    """The model of `checkpoint.pt`, with its weights as trained (they are rounded on the fly)."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    model = TrainingModel(ModelShape(**state["shape"]))
+    model.load_state_dict(state["model"])
+    return model.eval()
+
+
+def log_line(path: Path, record: dict[str, object]) -> None:
+    """Appends one JSON line and prints it."""
+    line = json.dumps(record)
+    print(line, flush=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
