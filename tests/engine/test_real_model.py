@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from gptoss_chat.engine.engine import Engine
 from gptoss_chat.model.checkpoint import load_model
 from gptoss_chat.model.synthetic import write_synthetic
 from gptoss_chat.model.transformer import KVPool, Transformer
-
-from gptoss_chat.engine.engine import Engine
 
 from .conftest import ask
 
