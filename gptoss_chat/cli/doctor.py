@@ -1,0 +1,51 @@
+"""`gptoss-chat doctor`: what this machine and installation are like, each finding with its remedy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+import typer
+
+from gptoss_chat.text import printable
+
+app = typer.Typer(help="Look at this machine and installation.", invoke_without_command=True)
+
+
+@app.callback()
+def doctor() -> None:
+    """Print what was found."""
+    import torch
+
+    from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import machine_memory
+    from gptoss_chat.kernels import backend_name
+    from gptoss_chat.paths import Paths
+
+    total, available = machine_memory()
+    paths = Paths.of_user()
+    _say("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    _say("torch", f"{torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    _say("kernels", backend_name(torch.device("cpu")))
+    _say("textual", importlib.metadata.version("textual"))
+    _say("memory", f"{available / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB")
+    for entry in catalog.list_models():
+        _say("model", f"{entry.name}: {catalog.fits(entry).sentence}")
+    for name, folder in (("chats", paths.data), ("settings", paths.config), ("cache", paths.cache)):
+        place = next(path for path in (folder, *folder.parents) if path.exists())
+        writable = os.access(place, os.W_OK)
+        _say(name, str(folder) + ("" if writable else " — can't be written: check its permissions"))
+    term = os.environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        _say("terminal", "none here (output is redirected): one-shot prompts with -p work")
+    elif term in ("", "dumb"):
+        _say("terminal", "dumb: set TERM, or use -p")
+    else:
+        colour = os.environ.get("COLORTERM", "")
+        _say("terminal", f"{term}{', true colour' if colour in ('truecolor', '24bit') else ', 256 colours or fewer: COLORTERM is not set'}")
+
+
+def _say(name: str, finding: str) -> None:
+    print(f"{name:10} {printable(finding)}")
