@@ -1,0 +1,102 @@
+"""The terminal program: themes, the chat screen and the actions that belong to no screen. Wiring only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+from textual.widgets import TextArea
+
+from gptoss_chat.chat.turn import TurnOptions
+from gptoss_chat.tui.colours import DARK, LIGHT, theme_name
+from gptoss_chat.tui.keys import ACTIONS
+from gptoss_chat.tui.screens.chat import ChatScreen
+from gptoss_chat.tui.screens.help import KeysScreen
+
+if TYPE_CHECKING:
+    from gptoss_chat.chat.session import Session
+    from gptoss_chat.settings import Settings
+
+QUIT_AGAIN_S = 2.0
+
+
+class ChatApp(App[None]):
+    """The chat on one session. The session's model begins to load after the first frame; closing it is the caller's."""
+
+    CSS_PATH = Path(__file__).with_name("theme.tcss")
+    TITLE = "gptoss-chat"
+    ENABLE_COMMAND_PALETTE = True
+    # Escape stops the answer; it does not restore a maximised widget, which there is none of.
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        settings: Settings,
+        options: TurnOptions | None = None,
+        resume: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._settings = settings
+        self._options = options or TurnOptions()
+        self._resume = resume
+        self._clock = clock
+        self._quit_asked_s: float | None = None
+
+    def on_mount(self) -> None:
+        """Show the chat, then load the model: importing torch takes seconds that nobody should stare at."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        wanted = theme_name(self._settings.theme)
+        self.theme = wanted if wanted in self.available_themes else DARK.name
+        self.push_screen(
+            ChatScreen(
+                self._session,
+                self._options,
+                conversation_id=self._resume,
+                show_reasoning=bool(self._settings.show_reasoning),
+                clock=self._clock,
+            )
+        )
+        self.call_after_refresh(self._session.start)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: the same actions as the keys."""
+        for action in ACTIONS:
+            if action.in_palette:
+                title = f"{action.title} ({action.shown})" if action.shown else action.title
+                yield SystemCommand(title, action.help, lambda name=action.name: self._run(screen, name))
+
+    def _run(self, screen: Screen[object], name: str) -> None:
+        self.call_later(screen.run_action, name)
+
+    def action_keys(self) -> None:
+        """The key screen."""
+        self.push_screen(KeysScreen())
+
+    def action_light_or_dark(self) -> None:
+        """The other of our two themes."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def action_copy_or_quit(self) -> None:
+        """Copy what is selected; with nothing selected, the second press within two seconds quits."""
+        focused = self.focused
+        text = focused.selected_text if isinstance(focused, TextArea) else ""
+        text = text or self.screen.get_selected_text() or ""
+        if text:
+            self.copy_to_clipboard(text)
+            self.notify("Copied", timeout=2)
+            return
+        now_s = self._clock()
+        if self._quit_asked_s is not None and now_s - self._quit_asked_s <= QUIT_AGAIN_S:
+            self.exit()
+            return
+        self._quit_asked_s = now_s
+        self.notify("Ctrl+C again quits", timeout=QUIT_AGAIN_S)

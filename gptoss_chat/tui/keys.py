@@ -1,0 +1,73 @@
+"""The one list of what a person can do: bindings, the key screen and the command palette are made from it.
+
+It knows nothing of how an action is carried out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A thing to do: `name` is the action, `keys` are Textual's names of its keys, `shown` is how people write them."""
+
+    name: str
+    keys: str
+    shown: str
+    title: str
+    help: str
+    group: str
+    in_palette: bool = True
+
+    def binding(self) -> Binding:
+        """Its key binding."""
+        return Binding(self.keys, self.name, self.title, key_display=self.shown, show=False)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("stop", "escape", "Esc", "Stop", "Stop the answer; what is written so far is kept", "Answer"),
+    Action("regenerate", "ctrl+g", "Ctrl+G", "Regenerate", "Another answer beside the last one", "Answer"),
+    Action("go_on", "ctrl+o", "Ctrl+O", "Go on", "Go on with a stopped answer", "Answer"),
+    Action("older_sibling", "alt+left", "Alt+←", "Previous version", "The answer before this one", "Answer"),
+    Action("newer_sibling", "alt+right", "Alt+→", "Next version", "The answer after this one", "Answer"),
+    Action("toggle_reasoning", "ctrl+t", "Ctrl+T", "Reasoning", "Show or fold the reasoning", "View"),
+    Action("toggle_routing", "ctrl+l", "Ctrl+L", "Routing map", "Show or hide the map of the experts at work", "View"),
+    Action("toggle_conversations", "ctrl+b", "Ctrl+B", "Conversations", "Show or hide the conversations", "View"),
+    Action("new_conversation", "ctrl+n", "Ctrl+N", "New conversation", "Begin a new conversation", "View"),
+    Action("to_bottom", "ctrl+end", "Ctrl+End", "To the bottom", "Back to the newest message", "View"),
+    Action("effort('low')", "", "", "Reasoning effort: low", "Think little, answer sooner", "Answer"),
+    Action("effort('medium')", "", "", "Reasoning effort: medium", "The usual amount of thinking", "Answer"),
+    Action("effort('high')", "", "", "Reasoning effort: high", "Think long", "Answer"),
+    Action("light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),
+    Action("keys", "f1", "F1", "Keys", "The list of keys", "Program"),
+    Action("copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False),
+    Action("quit", "ctrl+q", "Ctrl+Q", "Quit", "Leave; an answer being written is kept as far as it got", "Program"),
+)
+
+# Keys that the prompt itself handles, and keys of the toolkit: told in the key screen, bound elsewhere.
+TOLD: tuple[tuple[str, str, str], ...] = (
+    ("Prompt", "Enter", "Send; while an answer is being written, the prompt waits its turn"),
+    ("Prompt", "Shift+Enter, Ctrl+J", "New line"),
+    ("Prompt", "↑ in an empty prompt", "Bring back the last prompt; again for the one before"),
+    ("Prompt", "PgUp, PgDn", "Scroll the transcript"),
+    ("Program", "Ctrl+P", "Command palette"),
+)
+
+
+def bindings() -> list[Binding]:
+    """The bindings of every action that has a key."""
+    return [action.binding() for action in ACTIONS if action.keys]
+
+
+def by_group() -> dict[str, list[tuple[str, str]]]:
+    """Group -> (keys, help), for the key screen."""
+    groups: dict[str, list[tuple[str, str]]] = {"Prompt": [], "Answer": [], "View": [], "Program": []}
+    for group, keys, text in TOLD:
+        groups[group].append((keys, text))
+    for action in ACTIONS:
+        if action.shown:
+            groups[action.group].append((action.shown, action.help))
+    return groups

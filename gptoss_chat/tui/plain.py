@@ -1,0 +1,27 @@
+"""Text as data on the screen: control characters become visible; it knows no widgets."""
+
+from __future__ import annotations
+
+from gptoss_chat.text import printable
+
+# Everything that str.splitlines takes for a line break but Markdown does not.
+_BREAKS: dict[int, str] = dict.fromkeys((0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029), "\n")
+_ONE_FOR_ONE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20)}
+_ONE_FOR_ONE |= {0x09: " ", 0x7F: "␡"}
+_ONE_FOR_ONE |= dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�")
+_ONE_FOR_ONE |= dict.fromkeys(range(0xD800, 0xE000), "�")
+
+
+def visible(text: str) -> str:
+    """`text` with every control character but line feed and tab made visible."""
+    return printable(text)
+
+
+def visible_lines(text: str) -> str:
+    """As `visible`, with every kind of line break as a line feed: the Markdown parser and str.splitlines then agree."""
+    return printable(text.replace("\r\n", "\n").translate(_BREAKS))
+
+
+def visible_in_place(line: str) -> str:
+    """One character for one, so that a cursor's place in the text is its place on the screen."""
+    return line.translate(_ONE_FOR_ONE)

@@ -1,0 +1,1 @@
+"""The screens of the chat: the chat itself and the list of its keys."""

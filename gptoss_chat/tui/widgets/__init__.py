@@ -1,0 +1,1 @@
+"""The parts of the chat screen; each knows values, none knows a session."""

@@ -1,0 +1,61 @@
+"""Model text as Markdown: data that is shown, never obeyed; it knows nothing of turns."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from textual.widgets import Markdown
+
+from gptoss_chat.tui.plain import visible_lines
+
+
+def _keep_line_breaks(state: StateCore) -> None:
+    for token in state.tokens:
+        for child in token.children or ():
+            if child.type == "softbreak":
+                child.type = "hardbreak"
+
+
+def _parser() -> MarkdownIt:
+    """Tables and strikethrough, but HTML as plain text (the toolkit would drop it), bare words never made links, and
+    line breaks kept: models write lists and verse without Markdown's two spaces."""
+    parser = MarkdownIt("gfm-like", {"html": False, "linkify": False})
+    parser.disable("linkify")
+    parser.core.ruler.push("keep_line_breaks", _keep_line_breaks)
+    return parser
+
+
+class Answer(Markdown):
+    """Markdown that grows as fast as the screen can follow: what arrives while it draws waits."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(visible_lines(text), parser_factory=_parser, open_links=False)
+        self._pending = ""
+        self._drawing = False
+
+    def feed(self, text: str) -> None:
+        """Add text at the end, soon."""
+        self._pending += text
+        if not self._drawing:
+            self._drawing = True
+            self.run_worker(self._draw(), group="answer")
+
+    async def set_text(self, text: str) -> None:
+        """Make `text` the whole text; nothing is drawn again when it already is."""
+        self._pending = ""
+        if self.source != (text := visible_lines(text)):
+            await self.update(text)
+
+    async def _draw(self) -> None:
+        try:
+            while self._pending:
+                text, self._pending = self._pending, ""
+                await self.append(visible_lines(text))
+        finally:
+            self._drawing = False
+
+    def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
+        """A link is told, and put on the clipboard; where to go is the reader's decision."""
+        event.stop()
+        self.app.copy_to_clipboard(event.href)
+        self.notify(visible_lines(event.href), title="Link copied", markup=False)

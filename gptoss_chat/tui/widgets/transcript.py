@@ -1,0 +1,170 @@
+"""The messages of a conversation, few of them mounted; it knows entries, nothing of the history behind them.
+
+Mounted widgets are what a terminal screen pays for, so only the newest messages are; those before them are a row that
+brings them back. A reader at the bottom stays there; a reader who scrolled up is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual import events
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.widgets import Static
+
+from gptoss_chat.tui.live import LiveReply
+from gptoss_chat.tui.reading import Entry
+from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
+
+MOUNTED = 30
+SLACK = 10  # pruned only beyond MOUNTED + SLACK, so that pruning is rare
+STEP = 20
+
+MessageWidget = UserMessage | ReplyMessage
+
+
+class EarlierRow(Static, can_focus=True):
+    """Stands for the messages that are not mounted."""
+
+    BINDINGS = [Binding("enter", "bring", "Show", show=False)]  # noqa: RUF012 - the toolkit's own form
+
+    class Wanted(Message):
+        """Bring some of them back."""
+
+    def __init__(self) -> None:
+        super().__init__("", id="earlier", markup=False)
+
+    def count(self, count: int) -> None:
+        """How many messages it stands for."""
+        self.display = count > 0
+        self.update(f"… {count} earlier message{'' if count == 1 else 's'}")
+
+    def action_bring(self) -> None:
+        """Enter."""
+        self.post_message(self.Wanted())
+
+    def on_click(self, event: events.Click) -> None:
+        """A click."""
+        event.stop()
+        self.post_message(self.Wanted())
+
+
+class Transcript(VerticalScroll, can_focus=False):
+    """`live_of` finds the live reply of a row, if it is being written."""
+
+    def __init__(self, live_of: Callable[[str], LiveReply | None], *, unfolded: bool) -> None:
+        super().__init__(id="transcript")
+        self._live_of = live_of
+        self.unfolded = unfolded
+        self._entries: list[Entry] = []
+        self._first = 0  # entries before it are not mounted
+        self._widgets: list[MessageWidget] = []
+        self._bringing = False
+
+    def on_mount(self) -> None:
+        """Stay at the bottom until the reader scrolls."""
+        self.anchor()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The whole conversation; mounted messages as they stand now."""
+        return [*self._entries[: self._first], *(widget.entry for widget in self._widgets)]
+
+    @property
+    def at_bottom(self) -> bool:
+        """Whether the newest line is in view."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    def reply(self, node_id: str) -> ReplyMessage | None:
+        """The mounted reply of that row."""
+        found = (w for w in reversed(self._widgets) if isinstance(w, ReplyMessage) and w.entry.node_id == node_id)
+        return next(found, None)
+
+    @property
+    def last_reply(self) -> ReplyMessage | None:
+        """The newest reply."""
+        return next((w for w in reversed(self._widgets) if isinstance(w, ReplyMessage)), None)
+
+    async def show(self, entries: Sequence[Entry]) -> None:
+        """Show this conversation. Messages that are already there stay mounted, so adding one costs one."""
+        shown = self.entries
+        same = 0
+        while same < min(len(shown), len(entries)) and _same(shown[same], entries[same]):
+            same += 1
+        if same <= self._first:
+            kept, first = 0, max(0, len(entries) - MOUNTED)
+        else:
+            kept, first = same - self._first, self._first
+        gone, self._widgets = self._widgets[kept:], self._widgets[:kept]
+        new = [self._widget(entry) for entry in entries[first + kept :]]
+        self._entries, self._first = list(entries), first
+        self._widgets += new
+        with self.app.batch_update():
+            if gone:
+                await self.remove_children(gone)
+            if not self.query(EarlierRow):
+                await self.mount(EarlierRow(), before=0)
+            await self.mount_all(new)
+            self.query_one(EarlierRow).count(first)
+        if kept == 0:
+            self.anchor()
+        await self._prune()
+
+    async def _prune(self) -> None:
+        extra = len(self._widgets) - MOUNTED
+        if extra <= SLACK or not self.at_bottom:
+            return
+        gone, self._widgets = self._widgets[:extra], self._widgets[extra:]
+        self._entries[self._first : self._first + extra] = [widget.entry for widget in gone]
+        self._first += extra
+        with self.app.batch_update():
+            await self.remove_children(gone)
+            self.query_one(EarlierRow).count(self._first)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """A reader who reaches the top gets what is above it."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value and self._first and not self._bringing:
+            self.post_message(EarlierRow.Wanted())
+
+    async def on_earlier_row_wanted(self, event: EarlierRow.Wanted) -> None:
+        """Mount some earlier messages, and keep the line that is being read where it is."""
+        event.stop()
+        if self._bringing or not self._first:
+            return
+        self._bringing = True
+        self.release_anchor()
+        below = self.max_scroll_y - self.scroll_offset.y
+        first = max(0, self._first - STEP)
+        new = [self._widget(entry) for entry in self._entries[first : self._first]]
+        await self.mount_all(new, after=self.query_one(EarlierRow))
+        self._first = first
+        self._widgets[:0] = new
+        self.query_one(EarlierRow).count(first)
+
+        def stay() -> None:
+            self.scroll_to(y=self.max_scroll_y - below, animate=False, immediate=True)
+            self._bringing = False
+
+        self.call_after_refresh(stay)
+
+    def fold(self, *, unfolded: bool) -> None:
+        """Fold or unfold every reasoning, now and from now on."""
+        self.unfolded = unfolded
+        for widget in self._widgets:
+            if isinstance(widget, ReplyMessage):
+                widget.reasoning.unfolded = unfolded
+
+    def _widget(self, entry: Entry) -> MessageWidget:
+        if entry.role == "user":
+            return UserMessage(entry)
+        return ReplyMessage(entry, unfolded=self.unfolded, live=self._live_of(entry.node_id))
+
+
+def _same(shown: Entry, wanted: Entry) -> bool:
+    """Whether the mounted message can stay. A reply that is being written is ahead of its row: it stays as it is."""
+    if (shown.node_id, shown.version, shown.versions) != (wanted.node_id, wanted.version, wanted.versions):
+        return False
+    return wanted.status == shown.status and (wanted.status == "streaming" or wanted.text == shown.text)

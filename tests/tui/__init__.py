@@ -1,0 +1,1 @@
+"""The terminal chat, driven by a pilot on a scripted engine."""
