@@ -84,23 +84,22 @@ def sub_working(a: int, b: int) -> str:
 
 
 def mul_working(a: int, b: int) -> str:
-    """Product by the digits of a: `48*7: 40*7=280 8*7=56 280+56: ... =336`."""
-    if (a < 10 and b < 10) or b == 1:
+    """Product of a by one digit, ones first, with the carry added: `48*7: 8*7=56 4*7=28+5=33 =336`; two digits take two of these."""
+    if a < 10 and b < 10:
         return f"{a}*{b}={a * b}"
     if b >= 10 > a:
         return f"{a}*{b}={b}*{a} {mul_working(b, a)}"
     if b >= 10:
-        tens, ones = b // 10 * 10, b % 10
+        tens, ones = b // 10, b % 10
         if ones == 0:
-            return f"{a}*{b}: {mul_working(a, b // 10)} *10={a * b}"
-        return f"{a}*{b}: {mul_working(a, tens // 10)} *10={a * tens} {mul_working(a, ones)} {add_working(a * tens, a * ones)}"
-    parts = [int(d) * 10**i for i, d in reversed(list(enumerate(str(a)[::-1]))) if d != "0"]
-    steps = [f"{part}*{b}={part * b}" for part in parts]
-    total, sums = parts[0] * b, []
-    for part in parts[1:]:
-        sums.append(add_working(total, part * b))
-        total += part * b
-    return " ".join([f"{a}*{b}:", *steps, *sums]) + ("" if sums else f" ={a * b}")
+            return f"{a}*{b}: {mul_working(a, tens)} 0 ={a * b}"
+        return f"{a}*{b}: {mul_working(a, ones)} {mul_working(a, tens)} 0 {add_working(a * tens * 10, a * ones)}"
+    carry, steps = 0, []
+    for digit in reversed(str(a)):
+        total = int(digit) * b + carry
+        steps.append(f"{digit}*{b}={int(digit) * b}+{carry}={total}")
+        carry = total // 10
+    return f"{a}*{b}: {' '.join(steps)} ={a * b}"
 
 
 def div_working(a: int, b: int) -> str:
@@ -135,7 +134,7 @@ def operands(rng: random.Random, sign: str) -> tuple[int, int]:
             top = rng.choice((20, 100, 100, 1000))
             return rng.randrange(top), rng.randrange(top if rng.random() < 0.7 else 100)
         case "*":
-            top, other = rng.choice(((13, 13), (100, 10), (100, 10), (100, 100), (1000, 10)))
+            top, other = rng.choice(((13, 10), (13, 10), (100, 10), (100, 10), (100, 10), (100, 10), (1000, 10), (100, 100)))
             return rng.randrange(2, top), rng.randrange(2, other)
         case _:
             b = rng.randrange(2, 11)
@@ -184,17 +183,20 @@ def conversion(rng: random.Random) -> Draft:
     if kind < 0.3:
         return _binary(rng)
     big, small, factor = rng.choice(_UNITS)
-    count = rng.randrange(2, 100 if factor > 9 else 300)
-    down = rng.random() < 0.5 or factor in (24, 60)
+    count = rng.randrange(2, 13 if factor in (12, 24) else 100)
+    down = rng.random() < 0.6
     source, target = (big, small) if down else (small, big)
     amount = count if down else count * factor
     result = count * factor if down else count
     if factor in (10, 100, 1000):
-        working = f"1 {big} = {factor} {small}. {amount}{'*' if down else '/'}{factor}={result}"
-    elif down:
-        working = f"1 {big} = {factor} {small}. {mul_working(amount, factor)}"
+        zeros = str(factor)[1:]
+        working = f"{factor} {small}. {count} {zeros}" if down else f"{factor} {small}. {count} {zeros}. {count}"
+    elif factor in (12, 24):
+        working = f"{factor} {small}. {count}*{factor}={count * factor}"
+    elif factor == 60:
+        working = f"60 {small}. {mul_working(count, 6)} 0" if down else f"60 {small}. {count * 6} 0. {div_working(count * 6, 6)}"
     else:
-        working = f"1 {big} = {factor} {small}. {div_working(amount, factor)}"
+        working = f"{factor} {small}. {mul_working(amount, factor) if down else div_working(amount, factor)}"
     text = rng.choice((
         f"Convert {amount} {source} to {target}.", f"How many {target} are in {amount} {source}?",
         f"{amount} {source} in {target}?", f"What is {amount} {source} in {target}?",
@@ -203,26 +205,27 @@ def conversion(rng: random.Random) -> Draft:
 
 
 def roman_of(number: int) -> tuple[str, str]:
-    """Roman numeral of 1 to 399 and the steps to it."""
-    rest, steps, out = number, [], ""
+    """Roman numeral of 1 to 399, and the letters of each digit."""
+    rest, parts, out = number, dict[int, str](), ""
     for value, letters in _ROMAN:
         while rest >= value:
             rest -= value
             out += letters
-            steps.append(f"{letters}={value} left {rest}")
+            place = 10 ** (len(str(value)) - 1)
+            parts[place] = parts.get(place, "") + letters
+    steps = [f"{number // place % 10 * place} {' '.join(letters)}" for place, letters in parts.items()]
     return out, " ".join(steps)
 
 
 def _roman(rng: random.Random) -> Draft:
-    number = rng.randrange(1, 200)
+    number = rng.randrange(1, 101)
     numeral, steps = roman_of(number)
     text = rng.choice((f"Write {number} in Roman numerals.", f"What is {number} as a Roman numeral?", f"{number} in Roman numerals?"))
-    letters = " ".join(numeral)
-    return Draft(_case(rng, text), f"{number}: {steps}. {letters}", f"{number} in Roman numerals is {letters.replace(' ', '')}")
+    return Draft(_case(rng, text), f"{number}: {steps}", f"{number} in Roman numerals is {numeral}")
 
 
 def _binary(rng: random.Random) -> Draft:
-    number = rng.randrange(2, 256)
+    number = rng.randrange(2, 64)
     if rng.random() < 0.5:
         rest, steps = number, []
         while rest:
@@ -324,7 +327,7 @@ def dates(rng: random.Random, today: datetime.date) -> Draft:
             text = rng.choice((f"How many days are in {_MONTHS[month]}?", f"How long is {_MONTHS[month]}?", f"How many days does {_MONTHS[month]} have?"))
             return Draft(_case(rng, text), f"{_MONTHS[month]}: {days}", final, days)
         case 2:
-            day, ahead = rng.randrange(7), rng.randrange(1, 15)
+            day, ahead = rng.randrange(7), rng.randrange(1, 8)
             text = rng.choice((f"What day is {ahead} days after {_DAYS[day]}?", f"If today is {_DAYS[day]}, what day is it in {ahead} days?"))
             rest = ahead % 7
             steps = " ".join(_DAYS[(day + i) % 7] for i in range(rest + 1))
@@ -368,12 +371,20 @@ def _table(table: tuple[tuple[tuple[str, ...], str, str], ...]) -> Callable[[ran
     return draw
 
 
-def decline(rng: random.Random) -> Draft:
-    """Everything that the small model can't do, answered honestly."""
-    template = rng.choice(words.OUTSIDE)
+def _held_out(text: str) -> bool:
+    return zlib.crc32(text.encode()) % 6 == 0
+
+
+def decline(rng: random.Random, split: Split) -> Draft:
+    """Everything that the small model can't do, answered honestly. Each split has its own templates and its own fillers."""
+
+    def pick(options: tuple[str, ...]) -> str:
+        return rng.choice([option for option in options if _held_out(option) == (split == "eval")])
+
+    template = pick(words.OUTSIDE)
     text = template.format(
-        topic=rng.choice(words.TOPICS), thing=rng.choice(words.THINGS), person=rng.choice(words.PEOPLE), word=rng.choice(words.WORDS),
-        language=rng.choice(words.LANGUAGES),
+        topic=pick(words.TOPICS), thing=pick(words.THINGS), person=pick(words.PEOPLE), word=pick(words.WORDS),
+        language=pick(words.LANGUAGES), country=pick(words.UNKNOWN_COUNTRIES),
     )
     return Draft(_case(rng, rng.choice(words.OPENERS) + text), "outside what I can do", words.HONEST)
 
@@ -423,7 +434,7 @@ def _split_of(text: str) -> Split:
     return "eval" if zlib.crc32(text.encode()) % 10 == 0 else "train"
 
 
-def _draw(rng: random.Random, skill: str, today: datetime.date) -> tuple[Draft, ...]:
+def _draw(rng: random.Random, skill: str, today: datetime.date, split: Split) -> tuple[Draft, ...]:
     match skill:
         case "arithmetic":
             return (arithmetic(rng),)
@@ -442,7 +453,7 @@ def _draw(rng: random.Random, skill: str, today: datetime.date) -> tuple[Draft, 
         case "app":
             return (_table(words.APP)(rng),)
         case "decline":
-            return (decline(rng),)
+            return (decline(rng, split),)
         case "followup":
             return _follow_up(rng)
     raise ValueError(f"no skill named {skill}")
@@ -453,9 +464,10 @@ def sample(rng: random.Random, split: Split, skill: str | None = None) -> Sample
     name = skill or rng.choices(SKILLS, _WEIGHTS)[0]
     while True:
         today = datetime.date(2025, 1, 1) + datetime.timedelta(days=rng.randrange(1500))
-        drafts = _draw(rng, name, today)
-        key = " / ".join(draft.user for draft in drafts) + (f" {today}" if "date" in drafts[0].user or "today?" in drafts[0].user else "")
-        if _split_of(key.lower().rstrip("?.")) == split:
+        drafts = _draw(rng, name, today, split)
+        key = " / ".join(draft.user.lower().rstrip("?.") for draft in drafts)
+        dated = any(draft.analysis.startswith("Current date") for draft in drafts)
+        if name == "decline" or _split_of(f"{key} {today}" if dated else key) == split:
             break
     effort = rng.choices(("low", "medium", "high"), (1, 4, 1))[0]
     exchanges = tuple(

@@ -86,6 +86,9 @@ APP = (
 )
 
 OUTSIDE = (
+    "What is the capital of {country}?", "Capital of {country}?", "Tell me the capital of {country}.", "Name the capital of {country}.",
+    "What is the population of {country}?", "How do I travel to {country}?", "Tell me about {country}.", "Where is {country}?",
+    "Which city is the capital of {country}?", "How do I make {thing}?", "Write me an essay on {topic}.", "Give me advice on {topic}.",
     "Write a poem about {topic}.", "Write a story about {thing}.", "Tell me about {topic}.", "Explain {topic}.", "What do you think of {topic}?",
     "Who is {person}?", "Who was {person}?", "Write a program that sorts {thing}.", "Write code for {topic}.", "Translate {word} to {language}.",
     "How do you say {word} in {language}?", "What is the meaning of {topic}?", "Why is {topic} important?", "Give me a recipe for {thing}.",
@@ -119,5 +122,13 @@ PEOPLE = tuple(
     Picasso,Leonardo,Socrates,the prime minister,Darwin,Gandhi,Beethoven,my boss,Plato,Columbus,Tesla,Bach,Homer,Galileo
     """.replace("\n", "").replace("    ", "").split(",")
 )
+
+UNKNOWN_COUNTRIES = (
+    "Mongolia", "Laos", "Ghana", "Nigeria", "Senegal", "Ecuador", "Bolivia", "Paraguay", "Uruguay", "Panama", "Honduras", "Jamaica",
+    "Malta", "Cyprus", "Estonia", "Latvia", "Lithuania", "Slovakia", "Slovenia", "Serbia", "Albania", "Georgia", "Armenia", "Jordan",
+    "Lebanon", "Syria", "Yemen", "Oman", "Qatar", "Pakistan", "Bhutan", "Myanmar", "Malaysia", "Indonesia", "Fiji", "Samoa", "Libya",
+    "Algeria", "Tunisia", "Sudan", "Ethiopia", "Uganda", "Rwanda", "Zambia", "Zimbabwe", "Namibia", "Angola", "Chad", "Mali", "Togo",
+)
+"""Countries whose capitals the model does not learn, so that it learns to say so."""
 
 LANGUAGES = ("French", "German", "Spanish", "Italian", "Japanese", "Chinese", "Russian", "Latin", "Polish", "Swedish", "Dutch", "Greek")
