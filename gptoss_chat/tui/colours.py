@@ -19,6 +19,7 @@ DARK = Theme(
     dark=True,
     variables={
         "border": "#2c333e",
+        "muted": "#8a94a3",
         "scrollbar": "#2c333e",
         "scrollbar-hover": "#3b4552",
         "scrollbar-active": "#4b5766",
@@ -45,6 +46,7 @@ LIGHT = Theme(
     dark=False,
     variables={
         "border": "#d6d2c6",
+        "muted": "#6d7078",
         "scrollbar": "#d6d2c6",
         "scrollbar-hover": "#bfbaad",
         "scrollbar-active": "#a9a394",

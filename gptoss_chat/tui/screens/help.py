@@ -25,5 +25,5 @@ class KeysScreen(ModalScreen[None]):
                 lines.append((f"{group}\n", "bold $primary"))
                 lines += [Content.assemble((f"  {keys:<22}", "$accent"), f"{text}\n") for keys, text in rows]
                 lines.append("\n")
-            lines.append(("Esc closes", "$text-muted"))
+            lines.append(("Esc closes", "$muted"))
             yield Static(Content.assemble(*lines), markup=False)

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from gptoss_chat.tui.colours import cividis
 
-HISTORY_KEPT = 0.82  # of a cell's brightness, from one token to the next
+HISTORY_KEPT = 0.75  # of a cell's brightness, from one token to the next
 HISTORY_BRIGHT = 0.55  # the brightest that the past can look beside the present token
 FRAMES_PER_S = 12
 STEPS = 24
@@ -125,7 +125,7 @@ class RoutingMap(Widget):
     def caption(self) -> str:
         """What the map shows, in a line."""
         layers, experts = self.shape
-        return f"{layers} layers × {experts} experts · {self._tokens:,} tokens"
+        return f"{layers} × {experts} experts · {self._tokens:,} tokens"
 
     def _full_row(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_], base: Style) -> Strip:
         if self.app.no_color:

@@ -40,49 +40,46 @@ class StatusLine(Widget):
 
     def line(self, width: int) -> Content:
         """The line in at most `width` cells."""
-        left, right = self._left(), self._right()
-        while right and _width(left) + _width(right) + 2 > width:
-            right.pop(max(range(len(right)), key=lambda at: right[at][0]))
-        while len(left) > 1 and _width(left) > width:
-            left.pop()
-        left_text, right_text = _join(left), _join(right)
-        space = max(0, width - left_text.cell_length - right_text.cell_length)
-        return Content.assemble(left_text, " " * space, right_text).truncate(width, ellipsis=True)
+        parts = self._parts()
+        while len(parts) > 1 and _joined(parts, "left").cell_length + _joined(parts, "right").cell_length + 2 > width:
+            parts.remove(max(parts, key=lambda part: part.rank))
+        left, right = _joined(parts, "left"), _joined(parts, "right")
+        space = max(0, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, " " * space, right).truncate(max(0, width), ellipsis=True)
 
-    def _left(self) -> list[tuple[int, Content]]:
+    def _parts(self) -> list[_Part]:
         status = self.status
-        parts = [(0, Content.styled(status.model, "bold $foreground"))]
+        parts = [_Part("left", 0, Content.styled(status.model, "bold $foreground"))]
         if status.loading is not None:
             full = round(status.loading * 10)
-            bar = Content.assemble(("▰" * full, "$accent"), ("▱" * (10 - full), "$text-muted"))
-            parts.append((0, Content.assemble("loading ", bar, f" {status.loading:.0%}")))
+            bar = Content.assemble(("▰" * full, "$accent"), ("▱" * (10 - full), "$muted"))
+            parts.append(_Part("left", 1, Content.assemble("loading ", bar, f" {status.loading:.0%}")))
         elif status.failed:
-            parts.append((0, Content.styled("could not be loaded", "$text-error")))
+            parts.append(_Part("left", 1, Content.styled("could not be loaded", "$text-error")))
         else:
-            effort = f"{status.effort} effort" if status.effort else ""
-            parts += [(1, Content(text)) for text in (status.backend, effort) if text]
-        return parts
-
-    def _right(self) -> list[tuple[int, Content]]:
-        """(importance, lower is kept longer; text)"""
-        status = self.status
-        parts: list[tuple[int, Content]] = []
+            if status.backend:
+                parts.append(_Part("left", 6, Content(status.backend)))
+            parts.append(_Part("left", 7, Content(f"{status.effort} effort")))
         if status.waiting:
-            parts.append((1, Content.styled(f"{status.waiting} waiting", "$text-warning")))
+            parts.append(_Part("right", 1, Content.styled(f"{status.waiting} waiting", "$accent")))
         if status.reused is not None:
-            parts.append((3, Content(f"reused {status.reused:,}")))
+            parts.append(_Part("right", 4, Content(f"reused {status.reused:,}")))
         if status.prefilled is not None:
-            parts.append((2, Content(f"prefilled {status.prefilled:,}")))
+            parts.append(_Part("right", 3, Content(f"prefilled {status.prefilled:,}")))
         if status.tokens_per_s:
-            parts.append((0, Content(f"{status.tokens_per_s:.1f} tok/s")))
+            decimals = 1 if status.tokens_per_s < 100 else 0
+            parts.append(_Part("right", 2, Content(f"{status.tokens_per_s:,.{decimals}f} tok/s")))
         if status.context_limit:
-            parts.append((4, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
+            parts.append(_Part("right", 5, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
         return parts
 
 
-def _join(parts: list[tuple[int, Content]]) -> Content:
-    return Content(" · ").join([part for _, part in parts])
+@dataclass(frozen=True, slots=True)
+class _Part:
+    side: str
+    rank: int  # the highest is left out first
+    text: Content
 
 
-def _width(parts: list[tuple[int, Content]]) -> int:
-    return _join(parts).cell_length
+def _joined(parts: list[_Part], side: str) -> Content:
+    return Content(" · ").join([part.text for part in parts if part.side == side])

@@ -25,9 +25,9 @@ class Welcome(Static):
     def on_mount(self) -> None:
         """Say it."""
         parts: list[Content | str | tuple[str, str]] = [("gptoss-chat", "bold $primary"), "\n"]
-        parts.append((visible(self._model), "$text-muted"))
+        parts.append((visible(self._model), "$muted"))
         if self._model == "built-in":
-            parts += ["\n\n", BUILT_IN, "\n\n", ("Try", "$text-muted")]
+            parts += ["\n\n", BUILT_IN, "\n\n", ("Try", "$muted")]
             parts += [Content.assemble("\n  ", (example, "$foreground")) for example in EXAMPLES]
-        parts += [("\n\nF1 keys · Ctrl+P everything else", "$text-muted")]
+        parts += [("\n\nF1 keys · Ctrl+P everything else", "$muted")]
         self.update(Content.assemble(*parts))
