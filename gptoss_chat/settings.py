@@ -54,7 +54,9 @@ def read_config(paths: Paths) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{paths.config_file} is no valid TOML: {error}.", "Mend that line, or move the file away.") from error
+        raise SettingsError(
+            f"{paths.config_file} is no valid TOML: {error}.", "Mend that line, or move the file away."
+        ) from error
     except OSError as error:
         raise SettingsError(f"Can't read {paths.config_file}: {error.strerror}.", "Check its permissions.") from error
 
@@ -65,7 +67,9 @@ def parse_setting(name: str, text: str, source: str) -> Any:
     value: Any = text
     try:
         if wanted is bool:
-            value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.strip().lower()]
+            value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+                text.strip().lower()
+            ]
         elif wanted in (int, float):
             value = wanted(text)
     except (KeyError, ValueError) as error:

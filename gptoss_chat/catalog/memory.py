@@ -37,7 +37,9 @@ def fits(entry: ModelEntry) -> MemoryReport:
     needed = entry.weight_bytes + private
     numbers = f"{_gib(needed)} needed, {_gib(available)} free of {_gib(total)}"
     if private > available:
-        return MemoryReport(needed, available, total, False, False, f"{entry.name} does not fit this machine: {numbers}.")
+        return MemoryReport(
+            needed, available, total, False, False, f"{entry.name} does not fit this machine: {numbers}."
+        )
     if needed > available:
         sentence = f"{entry.name} is larger than the free memory ({numbers}): it runs from disk, slowly."
         return MemoryReport(needed, available, total, True, True, sentence)

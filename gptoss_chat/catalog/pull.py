@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 from gptoss_chat.catalog.entry import ModelEntry, find
@@ -20,17 +21,15 @@ def pull(repository: str, say: Callable[[str], None]) -> ModelEntry:
     Progress bars are huggingface_hub's own, on stderr. An interrupted pull goes on where it stopped. Raises
     ModelNotFoundError, MemoryLimitError (disk), or GptossChatError when the hub can't be reached.
     """
-    import httpx
     from huggingface_hub import HfApi, constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
-    from huggingface_hub.utils import filter_repo_objects
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     if repository.count("/") != 1:
         raise UsageError(f"'{repository}' is no repository name.", "Names look like openai/gpt-oss-20b.")
     try:
         info = HfApi().model_info(repository, files_metadata=True)
         siblings = {file.rfilename: file.size or 0 for file in info.siblings or [] if "/" not in file.rfilename}
-        sizes = {name: siblings[name] for name in filter_repo_objects(siblings, allow_patterns=list(NEEDED))}
+        sizes = {name: size for name, size in siblings.items() if any(fnmatch(name, pattern) for pattern in NEEDED)}
         if "config.json" not in sizes or not any(name.endswith(".safetensors") for name in sizes):
             raise ModelNotFoundError(f"{repository} holds no safetensors checkpoint.", "Choose a gpt-oss repository.")
         missing = sum(sizes.values()) - _present_bytes(Path(constants.HF_HUB_CACHE), repository)
@@ -39,9 +38,15 @@ def pull(repository: str, say: Callable[[str], None]) -> ModelEntry:
         snapshot_download(repository, revision=info.sha, allow_patterns=list(sizes))
         _mark_main(Path(constants.HF_HUB_CACHE), repository, info.sha or "main")
     except RepositoryNotFoundError as error:
-        raise ModelNotFoundError(f"The hub has no model '{repository}'.", "Check the spelling, or log in to the hub.") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        raise GptossChatError(f"Pulling {repository} failed: {error}.", "Run the command again: it goes on where it stopped.") from error
+        raise ModelNotFoundError(
+            f"The hub has no model '{repository}'.", "Check the spelling, or log in to the hub."
+        ) from error
+    except GptossChatError:
+        raise
+    except Exception as error:
+        raise GptossChatError(
+            f"Pulling {repository} failed: {error}.", "Run the command again: it goes on where it stopped."
+        ) from error
     return find(repository, Settings())
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gptoss_chat.chat.events import AnswerDelta, ReasoningDelta, ToolCallDelta, TurnEvent
-from gptoss_chat.harmony import HarmonyEncoding, MessageEnded, MessageStarted, ParseEvent, StreamParser, TextDelta
-from gptoss_chat.harmony import visible_channel
+from gptoss_chat.harmony import (
+    HarmonyEncoding,
+    MessageEnded,
+    MessageStarted,
+    ParseEvent,
+    StreamParser,
+    TextDelta,
+    visible_channel,
+)
 
 
 class Reply:

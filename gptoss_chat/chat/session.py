@@ -21,7 +21,15 @@ from gptoss_chat.chat.loading import LoadedModel, Loader
 from gptoss_chat.chat.prompt import messages_of, title_of
 from gptoss_chat.chat.reply import Reply
 from gptoss_chat.chat.turn import Turn, TurnOptions
-from gptoss_chat.engine.types import Finished, FinishReason, GenerateRequest, PrefillProgress, RouteRecord, TokenEvent, Usage
+from gptoss_chat.engine.types import (
+    Finished,
+    FinishReason,
+    GenerateRequest,
+    PrefillProgress,
+    RouteRecord,
+    TokenEvent,
+    Usage,
+)
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
 from gptoss_chat.harmony import render
 from gptoss_chat.history import Store, encode_routes
@@ -117,7 +125,7 @@ class Session:
     def resume(self, reply_node_id: str, options: TurnOptions) -> Turn:
         """Go on with an answer that was stopped, in place: its tokens so far are the beginning of the new ones."""
         node = self.store.node(reply_node_id)
-        if node.role != "assistant" or node.parent_id is None or node.status == TurnStatus.COMPLETE:
+        if node.role != "assistant" or node.parent_id is None or node.status == "complete":
             raise UsageError("This answer is complete.", "Only a stopped answer can be gone on with.")
         self.store.reopen_reply(reply_node_id)
         turn = Turn(node.conversation_id, node.parent_id, node.id, options)

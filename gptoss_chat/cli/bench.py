@@ -37,7 +37,12 @@ class Result:
 def bench(
     context: typer.Context,
     model: Annotated[str | None, typer.Option("--model", "-m", help="As for the chat.")] = None,
-    synthetic: Annotated[str | None, typer.Option(help="Random weights of a real size: 20b or 120b. Written to the cache folder, kept for the next run.")] = None,
+    synthetic: Annotated[
+        str | None,
+        typer.Option(
+            help="Random weights of a real size: 20b or 120b. Written to the cache folder, kept for the next run."
+        ),
+    ] = None,
     prompt_tokens: Annotated[int, typer.Option(min=1, max=100_000)] = 64,
     decode_tokens: Annotated[int, typer.Option(min=1, max=10_000)] = 16,
     keep: Annotated[bool, typer.Option(help="Keep the synthetic checkpoint.")] = True,

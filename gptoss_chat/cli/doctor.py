@@ -44,7 +44,10 @@ def doctor() -> None:
         _say("terminal", "dumb: set TERM, or use -p")
     else:
         colour = os.environ.get("COLORTERM", "")
-        _say("terminal", f"{term}{', true colour' if colour in ('truecolor', '24bit') else ', 256 colours or fewer: COLORTERM is not set'}")
+        _say(
+            "terminal",
+            f"{term}{', true colour' if colour in ('truecolor', '24bit') else ', 256 colours or fewer: COLORTERM is not set'}",
+        )
 
 
 def _say(name: str, finding: str) -> None:

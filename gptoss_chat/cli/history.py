@@ -42,7 +42,9 @@ def search(words: list[str], json_: Json = False) -> None:
         print(json.dumps([dataclasses.asdict(hit) for hit in hits], indent=2))
         return
     for hit in hits:
-        print(f"{hit.conversation_id[:8]}  {printable(hit.title)}\n          {printable(' '.join(hit.snippet.split()))}")
+        print(
+            f"{hit.conversation_id[:8]}  {printable(hit.title)}\n          {printable(' '.join(hit.snippet.split()))}"
+        )
 
 
 @app.command()

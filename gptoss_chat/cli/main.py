@@ -35,7 +35,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for name, module in (("models", models), ("history", history), ("config", config), ("doctor", doctor), ("bench", bench)):
+for name, module in (
+    ("models", models),
+    ("history", history),
+    ("config", config),
+    ("doctor", doctor),
+    ("bench", bench),
+):
     app.add_typer(module.app, name=name)
 
 
@@ -64,16 +70,27 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def chat(
     context: typer.Context,
-    prompt: Annotated[str | None, typer.Option("-p", "--prompt", help="Answer this one prompt and exit; piped text is added.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="A folder, a Hugging Face repository in the local cache, or 'built-in'.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option("-p", "--prompt", help="Answer this one prompt and exit; piped text is added.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="A folder, a Hugging Face repository in the local cache, or 'built-in'."),
+    ] = None,
     reasoning: Annotated[str | None, typer.Option("--reasoning", help="Reasoning effort: low, medium or high.")] = None,
     continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with the conversation of this id.")] = None,
-    system: Annotated[str | None, typer.Option("--system", help="Replaces the first line of the system message.")] = None,
-    developer: Annotated[str | None, typer.Option("--developer", help="Instructions for the whole conversation.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", help="Replaces the first line of the system message.")
+    ] = None,
+    developer: Annotated[
+        str | None, typer.Option("--developer", help="Instructions for the whole conversation.")
+    ] = None,
     file: Annotated[list[Path] | None, typer.Option("--file", "-f", help="Attach a text file (repeatable).")] = None,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object instead of the text.")] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object an event: reasoning, answer, every token with its routing.")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON object an event: reasoning, answer, every token with its routing.")
+    ] = False,
     show_reasoning: Annotated[bool, typer.Option("--show-reasoning", help="The reasoning too, on stderr.")] = False,
     temperature: Annotated[float | None, typer.Option(help="0 is greedy.")] = None,
     top_p: Annotated[float | None, typer.Option("--top-p")] = None,
@@ -82,11 +99,19 @@ def chat(
     repetition_penalty: Annotated[float | None, typer.Option("--repetition-penalty", help="1 is off.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed and prompt give the same text.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Reasoning included.")] = None,
-    stop: Annotated[list[str] | None, typer.Option("--stop", help="End the answer before this text (repeatable).")] = None,
-    logprobs: Annotated[int, typer.Option("--logprobs", min=0, max=50, help="Alternatives to report with each token in --jsonl.")] = 0,
-    routes: Annotated[Path | None, typer.Option("--routes", help="Write the experts of every token here (.csv or .npz).")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help="End the answer before this text (repeatable).")
+    ] = None,
+    logprobs: Annotated[
+        int, typer.Option("--logprobs", min=0, max=50, help="Alternatives to report with each token in --jsonl.")
+    ] = 0,
+    routes: Annotated[
+        Path | None, typer.Option("--routes", help="Write the experts of every token here (.csv or .npz).")
+    ] = None,
     no_history: Annotated[bool, typer.Option("--no-history", help="Store nothing.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Open the chat, or answer one prompt with -p."""
     if context.invoked_subcommand is not None:
@@ -105,7 +130,9 @@ def chat(
     one_shot = prompt is not None or not sys.stdin.isatty()
     text = oneshot.gather_prompt(prompt or "", file or [], oneshot.piped_stdin()) if one_shot else ""
     if one_shot and not text.strip():
-        raise UsageError("There is no prompt.", 'Give one with -p "..." or pipe one in; in a terminal, the chat opens without.')
+        raise UsageError(
+            "There is no prompt.", 'Give one with -p "..." or pipe one in; in a terminal, the chat opens without.'
+        )
     if not one_shot and (json_ or jsonl or routes or file):
         raise UsageError("--json, --jsonl, --routes and --file go with -p.", 'Add -p "...".')
 
@@ -164,7 +191,9 @@ def _session(
             store = Store.open(Path(scratch) / "history.db")
         else:
             private_folder(paths.data)
-            logging.basicConfig(filename=paths.log_file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+            logging.basicConfig(
+                filename=paths.log_file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
+            )
             store = Store.open(paths.history_db)
         loader = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))
         session = Session(store, loader, model_name=entry.name, date=today)

@@ -29,7 +29,9 @@ def list_(json_: Json = False) -> None:
         return
     for row in rows:
         mark = "*" if row["name"] == default else " "
-        print(f"{mark} {printable(row['name']):32} {row['weight_gib']:7.2f} GiB  {row['source']:10}  {printable(row['memory'])}")
+        print(
+            f"{mark} {printable(row['name']):32} {row['weight_gib']:7.2f} GiB  {row['source']:10}  {printable(row['memory'])}"
+        )
 
 
 @app.command()

@@ -224,8 +224,9 @@ def _write_routes(session: Session, turn: Turn, file: Path) -> None:
         if file.suffix == ".npz":
             import numpy as np
 
-            arrays = {"token_ids": routes.token_ids, "experts": routes.experts, "weights": routes.weights}
-            np.savez_compressed(file, start=routes.start, **arrays)
+            np.savez_compressed(
+                file, start=routes.start, token_ids=routes.token_ids, experts=routes.experts, weights=routes.weights
+            )
             return
         with file.open("w", encoding="utf-8", newline="") as out:
             out.write("position,token_id,layer,rank,expert,weight\n")

@@ -1,7 +1,7 @@
 """A turn's routing as bytes for the database; it knows nothing of SQL, nor of what is drawn from it.
 
-Layout: magic "GR1\0", uint32 start, tokens, layers, chosen (little-endian), then zlib of token ids (uint32), experts (uint8)
-and weights (float16).
+Layout: magic "GR1\0", uint32 start, tokens, layers, chosen (little-endian), then zlib of token ids (uint32), experts
+(uint8) and weights (float16). No pickle: a record from anywhere can only be numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HEADER = struct.Struct("<4s4I")
 
 
 class Routing(Protocol):
-    """token_ids uint32 [T], experts uint8 [T, L, K], weights float16 [T, L, K]; `start` is the first token's position."""
+    """token_ids uint32 [T], experts uint8 [T, L, K], weights float16 [T, L, K]; `start` is the first position."""
 
     @property
     def start(self) -> int: ...
@@ -59,11 +59,12 @@ def decode_routes(blob: bytes) -> StoredRouting:
     """Read a record back. Raises HistoryError for bytes that are none."""
     try:
         magic, start, tokens, layers, chosen = _HEADER.unpack_from(blob)
-        body = zlib.decompress(blob[_HEADER.size :])
+        cells = tokens * layers * chosen
+        size = 4 * tokens + 3 * cells
+        body = zlib.decompressobj().decompress(blob[_HEADER.size :], size + 1)  # no more than the header promises
     except (struct.error, zlib.error) as error:
         raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.") from error
-    cells = tokens * layers * chosen
-    if magic != _MAGIC or len(body) != 4 * tokens + 3 * cells:
+    if magic != _MAGIC or len(body) != size:
         raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.")
     shape = (tokens, layers, chosen)
     return StoredRouting(

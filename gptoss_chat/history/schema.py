@@ -37,16 +37,34 @@ MIGRATIONS: tuple[str, ...] = (
         node_id TEXT PRIMARY KEY REFERENCES node (id) ON DELETE CASCADE,
         blob BLOB NOT NULL             -- apart from node, so that reading a conversation does not read it
     ) STRICT;
-    CREATE VIRTUAL TABLE IF NOT EXISTS node_text USING fts5 (text, content='node', content_rowid='seq');
-    CREATE TRIGGER IF NOT EXISTS node_text_insert AFTER INSERT ON node BEGIN
+    CREATE VIRTUAL TABLE IF NOT EXISTS node_text USING fts5 (
+        text, content='node', content_rowid='seq', tokenize='unicode61 remove_diacritics 2'
+    );
+    -- A reply that is being written changes several times a second: it is indexed only while its status is settled.
+    CREATE TRIGGER IF NOT EXISTS node_text_insert AFTER INSERT ON node WHEN new.status <> 'streaming' BEGIN
         INSERT INTO node_text (rowid, text) VALUES (new.seq, new.text);
     END;
-    CREATE TRIGGER IF NOT EXISTS node_text_delete AFTER DELETE ON node BEGIN
+    CREATE TRIGGER IF NOT EXISTS node_text_settle AFTER UPDATE OF status ON node
+    WHEN old.status = 'streaming' AND new.status <> 'streaming' BEGIN
+        INSERT INTO node_text (rowid, text) VALUES (new.seq, new.text);
+    END;
+    CREATE TRIGGER IF NOT EXISTS node_text_reopen AFTER UPDATE OF status ON node
+    WHEN old.status <> 'streaming' AND new.status = 'streaming' BEGIN
         INSERT INTO node_text (node_text, rowid, text) VALUES ('delete', old.seq, old.text);
     END;
-    CREATE TRIGGER IF NOT EXISTS node_text_update AFTER UPDATE OF text ON node WHEN old.text <> new.text BEGIN
+    CREATE TRIGGER IF NOT EXISTS node_text_change AFTER UPDATE OF text ON node
+    WHEN old.status <> 'streaming' AND new.status <> 'streaming' AND old.text <> new.text BEGIN
         INSERT INTO node_text (node_text, rowid, text) VALUES ('delete', old.seq, old.text);
         INSERT INTO node_text (rowid, text) VALUES (new.seq, new.text);
+    END;
+    CREATE TRIGGER IF NOT EXISTS node_text_delete AFTER DELETE ON node WHEN old.status <> 'streaming' BEGIN
+        INSERT INTO node_text (node_text, rowid, text) VALUES ('delete', old.seq, old.text);
     END;
     """,
 )
+
+# The index over the settled texts, made anew from them.
+REBUILD_INDEX = """
+    INSERT INTO node_text (node_text) VALUES ('rebuild');
+    INSERT INTO node_text (node_text, rowid, text) SELECT 'delete', seq, text FROM node WHERE status = 'streaming';
+"""

@@ -20,8 +20,9 @@ from typing import Any
 import psutil
 
 from gptoss_chat.errors import HistoryError
-from gptoss_chat.history.database import open_database, told
-from gptoss_chat.history.values import Conversation, Hit, Node, Status
+from gptoss_chat.history.database import is_damage, note_damage, open_database, told
+from gptoss_chat.history.search import like_pattern, match_query
+from gptoss_chat.history.values import Conversation, Hit, Node
 
 _NODE = "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created"
 _CONVERSATION = "id, title, model, date, created, updated, leaf_id"
@@ -58,7 +59,7 @@ class Store:
         with self._write() as db:
             db.execute(
                 f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (conversation.id, title, model, date, now, now, None),
+                (conversation.id, _storable(title), model, date, now, now, None),
             )
         return conversation
 
@@ -74,18 +75,23 @@ class Store:
             raise HistoryError(f"{what} with the id '{conversation_id}'.", "`gptoss-chat history list` shows them.")
         return Conversation(*rows[0])
 
-    def conversations(self, limit: int = 200) -> list[Conversation]:
-        """The latest conversations, newest first."""
+    def conversations(self, limit: int = 200, query: str | None = None) -> list[Conversation]:
+        """The latest conversations, newest first; with `query`, those whose title or text holds its words."""
+        where, values = "TRUE", tuple[str, ...]()
+        if query and query.strip():
+            where, values = self._holding(query.strip())
         with self._read() as db:
             rows = db.execute(
-                f"SELECT {_CONVERSATION} FROM conversation WHERE deleted IS NULL ORDER BY updated DESC, id LIMIT ?", (limit,)
+                f"SELECT {_CONVERSATION} FROM conversation WHERE deleted IS NULL AND ({where}) "
+                "ORDER BY updated DESC, id LIMIT ?",
+                (*values, limit),
             ).fetchall()
         return [Conversation(*row) for row in rows]
 
     def rename(self, conversation_id: str, title: str) -> None:
         """Give a conversation another title."""
         with self._write() as db:
-            db.execute("UPDATE conversation SET title = ? WHERE id = ?", (title, conversation_id))
+            db.execute("UPDATE conversation SET title = ? WHERE id = ?", (_storable(title), conversation_id))
 
     def delete(self, conversation_id: str) -> None:
         """Hide a conversation; `undelete` brings it back."""
@@ -96,6 +102,11 @@ class Store:
         """Bring a deleted conversation back."""
         with self._write() as db:
             db.execute("UPDATE conversation SET deleted = NULL WHERE id = ?", (conversation_id,))
+
+    def purge(self, *, older_than_s: float = 0.0) -> int:
+        """Remove for good what was deleted at least `older_than_s` ago; returns how many conversations."""
+        with self._write() as db:
+            return db.execute("DELETE FROM conversation WHERE deleted <= ?", (time.time() - older_than_s,)).rowcount
 
     def set_leaf(self, conversation_id: str, node_id: str) -> None:
         """Remember which branch is shown."""
@@ -129,7 +140,7 @@ class Store:
         self,
         node_id: str,
         *,
-        status: Status,
+        status: str,
         final: str | None = None,
         reasoning: str | None = None,
         raw_ids: Sequence[int] | None = None,
@@ -197,7 +208,9 @@ class Store:
     def leaf_under(self, node_id: str) -> str:
         """The end of the branch that was written last under `node_id`."""
         with self._read() as db:
-            while (row := db.execute("SELECT id FROM node WHERE parent_id = ? ORDER BY seq DESC", (node_id,)).fetchone()) is not None:
+            while (
+                row := db.execute("SELECT id FROM node WHERE parent_id = ? ORDER BY seq DESC", (node_id,)).fetchone()
+            ) is not None:
                 node_id = row[0]
         return node_id
 
@@ -209,13 +222,12 @@ class Store:
 
     def search(self, query: str, limit: int = 50) -> list[Hit]:
         """The messages that hold every word of `query` (the last one as a beginning), best first."""
-        words = [word.replace('"', '""') for word in query.split()]
-        if not words:
+        match = match_query(query)
+        if match is None:
             return []
-        match = " ".join(f'"{word}"' for word in words) + "*"
         with self._read() as db:
             rows = db.execute(
-                """SELECT node.conversation_id, node.id, conversation.title, snippet(node_text, 0, '[', ']', '…', 12)
+                """SELECT node.conversation_id, node.id, conversation.title, snippet(node_text, 0, '', '', '…', 12)
                    FROM node_text JOIN node ON node.seq = node_text.rowid
                    JOIN conversation ON conversation.id = node.conversation_id
                    WHERE node_text MATCH ? AND conversation.deleted IS NULL ORDER BY rank LIMIT ?""",
@@ -225,8 +237,25 @@ class Store:
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def _holding(query: str) -> tuple[str, tuple[str, ...]]:
+        """A condition on conversations, and its values: the title contains `query`, or a message holds its words."""
+        inside = "SELECT conversation_id FROM node JOIN node_text ON node.seq = node_text.rowid WHERE node_text MATCH ?"
+        match = match_query(query)
+        if match is None:  # signs only, which the index does not hold
+            inside, match = "SELECT conversation_id FROM node WHERE text LIKE ? ESCAPE '\\'", like_pattern(query)
+        return f"title LIKE ? ESCAPE '\\' OR id IN ({inside})", (like_pattern(query), match)
+
     def _add(
-        self, conversation_id: str, parent_id: str | None, role: str, text: str, status: str, model: str, effort: str, sampling: str
+        self,
+        conversation_id: str,
+        parent_id: str | None,
+        role: str,
+        text: str,
+        status: str,
+        model: str,
+        effort: str,
+        sampling: str,
     ) -> Node:
         now, node_id = time.time(), uuid.uuid4().hex
         owner = self._owner if status == "streaming" else None
@@ -234,7 +263,19 @@ class Store:
             db.execute(
                 "INSERT INTO node (id, conversation_id, parent_id, role, text, status, owner, model, effort, sampling, created)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (node_id, conversation_id, parent_id, role, _storable(text), status, owner, model, effort, sampling, now),
+                (
+                    node_id,
+                    conversation_id,
+                    parent_id,
+                    role,
+                    _storable(text),
+                    status,
+                    owner,
+                    model,
+                    effort,
+                    sampling,
+                    now,
+                ),
             )
             db.execute("UPDATE conversation SET leaf_id = ?, updated = ? WHERE id = ?", (node_id, now, conversation_id))
         return self.node(node_id)
@@ -257,6 +298,8 @@ class Store:
             try:
                 yield self._connection
             except sqlite3.Error as error:
+                if is_damage(error):
+                    note_damage(self._path)
                 raise told(error, self._path) from error
 
     @contextmanager
@@ -265,10 +308,11 @@ class Store:
             db.execute("BEGIN IMMEDIATE")  # waits for another instance now, not in the middle
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk has rolled back already
+                    db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
 
 def _node(row: sqlite3.Row) -> Node:

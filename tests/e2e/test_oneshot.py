@@ -59,12 +59,28 @@ def test_continue_goes_on_in_the_same_conversation(command: Command) -> None:
     second = json.loads(command.run("-p", "and times 3?", "--continue", "--json").stdout)
     assert second["conversation"] == first["conversation"]
     shown = json.loads(command.run("history", "show", first["conversation"], "--json").stdout)
-    assert [m["text"] for m in shown["messages"]] == ["What is 12 + 7?", first["answer"], "and times 3?", second["answer"]]
+    assert [m["text"] for m in shown["messages"]] == [
+        "What is 12 + 7?",
+        first["answer"],
+        "and times 3?",
+        second["answer"],
+    ]
 
 
 def test_seed_repeats_the_text(command: Command) -> None:
     """At temperature 1, the same seed gives the same tokens in another process."""
-    args = ("-p", "Tell me something.", "--temperature", "1", "--seed", "11", "--max-tokens", "30", "--json", "--no-history")
+    args = (
+        "-p",
+        "Tell me something.",
+        "--temperature",
+        "1",
+        "--seed",
+        "11",
+        "--max-tokens",
+        "30",
+        "--json",
+        "--no-history",
+    )
     first, second = (json.loads(command.run(*args).stdout) for _ in range(2))
     assert (first["answer"], first["reasoning"]) == (second["answer"], second["reasoning"])
     assert first["usage"]["seed"] == 11
@@ -86,7 +102,9 @@ def test_seed_repeats_the_text(command: Command) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_mistake_gets_a_sentence_and_its_exit_code(command: Command, args: tuple[str, ...], code: int, words: str) -> None:
+def test_mistake_gets_a_sentence_and_its_exit_code(
+    command: Command, args: tuple[str, ...], code: int, words: str
+) -> None:
     """No traceback, a remedy, nothing on stdout."""
     done = command.run(*args)
     assert done.returncode == code
