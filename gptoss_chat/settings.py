@@ -113,7 +113,7 @@ def _checked(name: str, value: Any, source: str) -> Any:
         raise _wrong(name, value, wanted, source)
     if name == "effort" and value not in ("low", "medium", "high"):
         raise SettingsError(f"{source}: effort is {value!r}.", "Use low, medium or high.")
-    if name == "cache_gib" and not 0.01 <= value <= 100_000:
+    if name == "cache_gib" and isinstance(value, float) and not 0.01 <= value <= 100_000:
         raise SettingsError(f"{source}: cache_gib is {value}.", "Use a number of GiB from 0.01 up.")
     return value
 
