@@ -61,10 +61,11 @@ def decode_routes(blob: bytes) -> StoredRouting:
         magic, start, tokens, layers, chosen = _HEADER.unpack_from(blob)
         cells = tokens * layers * chosen
         size = 4 * tokens + 3 * cells
-        body = zlib.decompressobj().decompress(blob[_HEADER.size :], size + 1)  # no more than the header promises
-    except (struct.error, zlib.error) as error:
+        unpacker = zlib.decompressobj()
+        body = unpacker.decompress(blob[_HEADER.size :], size + 1)  # no more than the header promises
+    except (struct.error, zlib.error, OverflowError) as error:
         raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.") from error
-    if magic != _MAGIC or len(body) != size:
+    if magic != _MAGIC or len(body) != size or not unpacker.eof:
         raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.")
     shape = (tokens, layers, chosen)
     return StoredRouting(

@@ -261,8 +261,8 @@ class Store:
         owner = self._owner if status == "streaming" else None
         with self._write() as db:
             db.execute(
-                "INSERT INTO node (id, conversation_id, parent_id, role, text, status, owner, model, effort, sampling, created)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO node (id, conversation_id, parent_id, role, text, status, owner, model, effort, sampling, "
+                "created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     node_id,
                     conversation_id,
