@@ -72,11 +72,13 @@ class Bench:
         return self.screen.query_one(StatusLine).line(300).plain
 
     async def send(self, pilot: Pilot[None], text: str) -> None:
-        """Put `text` in the prompt and press Enter."""
+        """Put `text` in the prompt, press Enter, and wait until it stands in the transcript."""
+        before = len(self.transcript.entries)
         self.prompt.text = text
         await pilot.press("enter")
+        await self.until(pilot, lambda: len(self.transcript.entries) > before)
 
-    async def until(self, pilot: Pilot[None], what: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async def until(self, pilot: Pilot[None], what: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait until `what` holds."""
         for _ in range(int(timeout_s / 0.02)):
             if what():

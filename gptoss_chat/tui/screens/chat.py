@@ -110,34 +110,29 @@ class ChatScreen(Screen[None]):
 
     async def _poll(self) -> None:
         for reply, progress in self._live.poll():
-            await self._show_progress(reply, progress)
-        self._show_waiting()
+            self._note_progress(reply, progress)
+        for widget in self.query_one(Transcript).following:
+            assert widget.live is not None
+            widget.follow()
+            if widget.live.finished is not None:
+                await widget.finish()
+            else:
+                widget.wait_for(self._waiting_for(widget.live))
         self._show_status()
         if self.session.state == "failed" and self.session.error and not self._told_failure:
             self._told_failure = True
             self.query_one(Notice).show(error_text(self.session.error))
 
-    async def _show_progress(self, reply: LiveReply, progress: Progress) -> None:
-        widget = self.query_one(Transcript).reply(reply.node_id)
+    def _note_progress(self, reply: LiveReply, progress: Progress) -> None:
         if progress.routed:
             self._watched = reply
             routing = self.query_one(RoutingMap)
             for routed in progress.routed:
                 routing.add(routed.experts, routed.weights)
-        if widget is not None and widget.live is reply:
-            widget.feed(progress)
         if progress.finished is not None:
             self._watched = reply
             self._usage_of[reply.turn.conversation_id] = reply
-            if widget is not None and widget.live is reply:
-                await widget.finish()
             self._refresh_titles()
-
-    def _show_waiting(self) -> None:
-        transcript = self.query_one(Transcript)
-        for reply in self._live.of(self.conversation_id):
-            if (widget := transcript.reply(reply.node_id)) is not None:
-                widget.wait_for(self._waiting_for(reply))
 
     def _waiting_for(self, reply: LiveReply) -> str:
         if reply.stopping:
@@ -200,6 +195,9 @@ class ChatScreen(Screen[None]):
         entries: list[Entry] = []
         if self.conversation_id is not None:
             entries = await asyncio.to_thread(read_entries, self.session.store, self.conversation_id)
+            if any(entry.status == "streaming" and not self._live.by_node(entry.node_id) for entry in entries):
+                # Finished while it was read: the history has the end by now. Or another window writes it.
+                entries = await asyncio.to_thread(read_entries, self.session.store, self.conversation_id)
             entries = [self._as_live(entry) for entry in entries]
         self.query_one(Welcome).display = not entries
         self.query_one(Transcript).display = bool(entries)

@@ -13,7 +13,7 @@ from textual.message import Message as Event
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.tui.live import LiveReply, Progress
+from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.plain import visible, visible_lines
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.markdown import Answer
@@ -65,6 +65,8 @@ class ReplyMessage(Vertical):
         self.live = live
         self._unfolded = unfolded
         self._waiting = ""
+        self._answer_shown = len(entry.text)
+        self._reasoning_shown = len(entry.reasoning)
 
     def compose(self) -> ComposeResult:
         """The label, the folded reasoning, the answer and the foot."""
@@ -83,14 +85,17 @@ class ReplyMessage(Vertical):
         """Its folded reasoning."""
         return self.query_one(Reasoning)
 
-    def feed(self, progress: Progress) -> None:
-        """Show what came since the last time."""
-        assert self.live is not None
-        if progress.reasoning:
-            self.reasoning.feed(progress.reasoning)
-        self.reasoning.elapsed(self.live.reasoning_s)
-        if progress.answer:
-            self.query_one(Answer).feed(progress.answer)
+    def follow(self) -> None:
+        """Show what the live reply has beyond what is shown."""
+        live = self.live
+        assert live is not None
+        if len(live.reasoning) > self._reasoning_shown:
+            self.reasoning.feed(live.reasoning[self._reasoning_shown :])
+            self._reasoning_shown = len(live.reasoning)
+        self.reasoning.elapsed(live.reasoning_s)
+        if len(live.answer) > self._answer_shown:
+            self.query_one(Answer).feed(live.answer[self._answer_shown :])
+            self._answer_shown = len(live.answer)
 
     def wait_for(self, what: str) -> None:
         """Say what a reply that has no text yet is waiting for; empty: nothing any more."""
@@ -132,6 +137,8 @@ class ReplyMessage(Vertical):
             text = "✗ This answer failed · Ctrl+G tries again"
         elif entry.status == "stopped":
             text = "■ Stopped · Ctrl+O goes on"
+        elif entry.status == "streaming" and self.live is None:
+            text = "Being written in another window"
         else:
             text = ""
         foot.update(Content(text))

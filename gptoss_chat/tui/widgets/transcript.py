@@ -6,6 +6,7 @@ brings them back. A reader at the bottom stays there; a reader who scrolled up i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from textual import events
@@ -62,6 +63,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._first = 0  # entries before it are not mounted
         self._widgets: list[MessageWidget] = []
         self._bringing = False
+        self._changing = asyncio.Lock()
 
     def on_mount(self) -> None:
         """Stay at the bottom until the reader scrolls."""
@@ -83,12 +85,21 @@ class Transcript(VerticalScroll, can_focus=False):
         return next(found, None)
 
     @property
+    def following(self) -> list[ReplyMessage]:
+        """The mounted replies that are being written."""
+        return [widget for widget in self._widgets if isinstance(widget, ReplyMessage) and widget.live is not None]
+
+    @property
     def last_reply(self) -> ReplyMessage | None:
         """The newest reply."""
         return next((w for w in reversed(self._widgets) if isinstance(w, ReplyMessage)), None)
 
     async def show(self, entries: Sequence[Entry]) -> None:
         """Show this conversation. Messages that are already there stay mounted, so adding one costs one."""
+        async with self._changing:
+            await self._show(entries)
+
+    async def _show(self, entries: Sequence[Entry]) -> None:
         shown = self.entries
         same = 0
         while same < min(len(shown), len(entries)) and _same(shown[same], entries[same]):
@@ -100,7 +111,6 @@ class Transcript(VerticalScroll, can_focus=False):
         gone, self._widgets = self._widgets[kept:], self._widgets[:kept]
         new = [self._widget(entry) for entry in entries[first + kept :]]
         self._entries, self._first = list(entries), first
-        self._widgets += new
         with self.app.batch_update():
             if gone:
                 await self.remove_children(gone)
@@ -108,6 +118,8 @@ class Transcript(VerticalScroll, can_focus=False):
                 await self.mount(EarlierRow(), before=0)
             await self.mount_all(new)
             self.query_one(EarlierRow).count(first)
+        # Only now: whoever looks for a reply while this waits must not find one that is not composed yet.
+        self._widgets += new
         if kept == 0:
             self.anchor()
         await self._prune()
@@ -132,9 +144,12 @@ class Transcript(VerticalScroll, can_focus=False):
     async def on_earlier_row_wanted(self, event: EarlierRow.Wanted) -> None:
         """Mount some earlier messages, and keep the line that is being read where it is."""
         event.stop()
-        if self._bringing or not self._first:
-            return
-        self._bringing = True
+        if not self._bringing and self._first:
+            self._bringing = True
+            async with self._changing:
+                await self._bring_earlier()
+
+    async def _bring_earlier(self) -> None:
         self.release_anchor()
         below = self.max_scroll_y - self.scroll_offset.y
         first = max(0, self._first - STEP)
