@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from dataclasses import dataclass
 from importlib import resources
@@ -36,11 +38,16 @@ def find(name: str | None, settings: Settings) -> ModelEntry:
     name = name or settings.model
     if name == BUILT_IN:
         return _entry(BUILT_IN, built_in_folder(), "built-in")
-    folder = Path(name).expanduser()
-    if folder.is_dir():
+    folder = Path(name).expanduser().resolve()  # absolute: `models use` keeps it for other working directories
+    # A folder that happens to be called like a repository is one only if it is a model.
+    if folder.is_dir() and (not _REPOSITORY.fullmatch(name) or (_checkpoint_folder(folder) / "config.json").exists()):
         return _entry(folder.name or name, _checkpoint_folder(folder), "folder")
     if _REPOSITORY.fullmatch(name):
         snapshot = _cached_snapshot(name)
+        if snapshot is not None and not _is_whole(snapshot):
+            raise ModelNotFoundError(
+                f"{name} is on this machine only in part.", f"Go on with: gptoss-chat models pull {name}"
+            )
         if snapshot is not None:
             return _entry(name, snapshot, "hub cache")
         raise ModelNotFoundError(f"{name} is not on this machine.", f"Get it with: gptoss-chat models pull {name}")
@@ -51,14 +58,15 @@ def find(name: str | None, settings: Settings) -> ModelEntry:
 
 def list_models() -> list[ModelEntry]:
     """The built-in model and every gpt-oss checkpoint in the Hugging Face cache; what can't be read is left out."""
-    entries = [_entry(BUILT_IN, built_in_folder(), "built-in")]
+    places: list[tuple[str, Path, Source]] = [(BUILT_IN, built_in_folder(), "built-in")]
     for name in _cached_repositories():
         snapshot = _cached_snapshot(name)
-        try:
-            if snapshot is not None:
-                entries.append(_entry(name, snapshot, "hub cache"))
-        except CheckpointError:
-            continue  # the cache holds models of every kind; only gpt-oss ones are ours
+        if snapshot is not None and _is_whole(snapshot):
+            places.append((name, snapshot, "hub cache"))
+    entries = []
+    for place in places:
+        with contextlib.suppress(CheckpointError):  # the cache holds models of every kind; only gpt-oss ones are ours
+            entries.append(_entry(*place))
     return entries
 
 
@@ -74,11 +82,23 @@ def _entry(name: str, folder: Path, source: Source) -> ModelEntry:
 
 
 def _checkpoint_folder(folder: Path) -> Path:
-    """A download of the whole repository holds OpenAI's layout in `original/`; it serves where nothing else does."""
+    """A download of the whole repository holds OpenAI's layout in `original/`; it serves where there are no other weights."""
     original = folder / "original"
-    if not (folder / "config.json").exists() and (original / "config.json").exists():
+    if not any(folder.glob("*.safetensors")) and any(original.glob("*.safetensors")):
         return original
     return folder
+
+
+def _is_whole(snapshot: Path) -> bool:
+    """Whether every shard is there: an interrupted download leaves a snapshot without some of its weights."""
+    index = snapshot / "model.safetensors.index.json"
+    if not index.exists():
+        return any(snapshot.glob("*.safetensors"))
+    try:
+        shards = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True  # the loader says what is wrong with it
+    return all((snapshot / str(shard)).exists() for shard in shards)
 
 
 def _cache_root() -> Path:

@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from gptoss_chat.catalog.entry import ModelEntry, find
+from gptoss_chat.catalog.fetch import fetch_blob
 from gptoss_chat.errors import GptossChatError, MemoryLimitError, ModelNotFoundError, UsageError
 from gptoss_chat.settings import Settings
 
@@ -35,6 +36,9 @@ def pull(repository: str, say: Callable[[str], None]) -> ModelEntry:
         missing = sum(sizes.values()) - _present_bytes(Path(constants.HF_HUB_CACHE), repository)
         check_disk(Path(constants.HF_HUB_CACHE), repository, missing)
         say(f"{repository}: {sum(sizes.values()) / 2**30:.2f} GiB in {len(sizes)} files")
+        for name in sorted(sizes):
+            if name.endswith(".safetensors"):
+                fetch_blob(repository, name, info.sha or "main", Path(constants.HF_HUB_CACHE))
         snapshot_download(repository, revision=info.sha, allow_patterns=list(sizes))
         _mark_main(Path(constants.HF_HUB_CACHE), repository, info.sha or "main")
     except RepositoryNotFoundError as error:
@@ -63,7 +67,8 @@ def check_disk(folder: Path, name: str, missing_bytes: int) -> None:
 
 def _present_bytes(cache: Path, repository: str) -> int:
     blobs = cache / f"models--{repository.replace('/', '--')}" / "blobs"
-    return sum(file.stat().st_size for file in blobs.glob("*") if file.is_file()) if blobs.is_dir() else 0
+    # The library's own leftovers (.incomplete) are never gone on with, so they count for nothing.
+    return sum(file.stat().st_size for file in blobs.glob("*") if file.is_file() and file.suffix != ".incomplete")
 
 
 def _mark_main(cache: Path, repository: str, revision: str) -> None:
