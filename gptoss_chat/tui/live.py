@@ -129,14 +129,16 @@ class LiveReplies:
 
     def __init__(self) -> None:
         self._replies: list[LiveReply] = []
+        self._past: dict[str, LiveReply] = {}
 
     def add(self, reply: LiveReply) -> None:
         """Follow a reply until its last event."""
         self._replies.append(reply)
 
     def poll(self) -> list[tuple[LiveReply, Progress]]:
-        """What every reply has to tell; finished ones are told once and forgotten."""
+        """What every reply has to tell; finished ones are told once."""
         told = [(reply, reply.poll()) for reply in self._replies]
+        self._past |= {reply.node_id: reply for reply, _ in told if reply.finished is not None}
         self._replies = [reply for reply in self._replies if reply.finished is None]
         return told
 
@@ -147,6 +149,10 @@ class LiveReplies:
     def by_node(self, node_id: str) -> LiveReply | None:
         """The reply of that row, if it is being written."""
         return next((reply for reply in self._replies if reply.node_id == node_id), None)
+
+    def past(self, node_id: str) -> LiveReply | None:
+        """The finished reply of that row, for what its row does not tell: the time it took and what went wrong."""
+        return self._past.get(node_id)
 
     @property
     def first(self) -> LiveReply | None:

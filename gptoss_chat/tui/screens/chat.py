@@ -210,10 +210,16 @@ class ChatScreen(Screen[None]):
         self.query_one(ConversationList).show(titles, self.conversation_id, self._live.conversation_ids)
 
     def _as_live(self, entry: Entry) -> Entry:
-        """A reply that is being written is further than its row."""
+        """A reply that is being written is further than its row; one written here has a time, and maybe an error."""
         live = self._live.by_node(entry.node_id)
         if live is None:
-            return entry
+            past = self._live.past(entry.node_id)
+            error = past.finished.error if past is not None and past.finished is not None else None
+            return dataclasses.replace(
+                entry,
+                reasoning_s=past.reasoning_s if past is not None else None,
+                error=error_text(error) if error is not None else "",
+            )
         return dataclasses.replace(
             entry, text=live.answer, reasoning=live.reasoning, reasoning_s=live.reasoning_s, status="streaming"
         )
