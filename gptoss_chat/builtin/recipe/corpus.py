@@ -7,6 +7,7 @@ names. Knows nothing of tokens or models.
 from __future__ import annotations
 
 import datetime
+import functools
 import random
 import zlib
 from collections.abc import Callable
@@ -134,7 +135,9 @@ def operands(rng: random.Random, sign: str) -> tuple[int, int]:
             top = rng.choice((20, 100, 100, 1000))
             return rng.randrange(top), rng.randrange(top if rng.random() < 0.7 else 100)
         case "*":
-            top, other = rng.choice(((13, 10), (13, 10), (100, 10), (100, 10), (100, 10), (100, 10), (1000, 10), (100, 100)))
+            top, other = rng.choice(
+                ((13, 10), (13, 10), (100, 10), (100, 10), (100, 10), (100, 10), (1000, 10), (100, 100))
+            )
             return rng.randrange(2, top), rng.randrange(2, other)
         case _:
             b = rng.randrange(2, 11)
@@ -155,7 +158,9 @@ def arithmetic(rng: random.Random) -> Draft:
     a, b = operands(rng, sign)
     spoken = rng.choice(_SPOKEN[sign]).format(a=a, b=b)
     if spoken[0].isdigit():
-        spoken = rng.choice(("What is {}?", "{}", "{} = ?", "Calculate {}.", "How much is {}?", "Please work out {}.")).format(spoken)
+        spoken = rng.choice(
+            ("What is {}?", "{}", "{} = ?", "Calculate {}.", "How much is {}?", "Please work out {}.")
+        ).format(spoken)
     elif spoken.startswith("the"):
         spoken = f"What is {spoken}?"
     else:
@@ -167,10 +172,20 @@ def arithmetic(rng: random.Random) -> Draft:
 # --- conversions ------------------------------------------------------------------------------------------------------
 
 _UNITS = (
-    ("kilometres", "metres", 1000), ("metres", "centimetres", 100), ("centimetres", "millimetres", 10),
-    ("kilograms", "grams", 1000), ("litres", "millilitres", 1000), ("hours", "minutes", 60), ("minutes", "seconds", 60),
-    ("days", "hours", 24), ("weeks", "days", 7), ("years", "months", 12), ("feet", "inches", 12), ("yards", "feet", 3),
-    ("tonnes", "kilograms", 1000), ("dozens", "eggs", 12),
+    ("kilometres", "metres", 1000),
+    ("metres", "centimetres", 100),
+    ("centimetres", "millimetres", 10),
+    ("kilograms", "grams", 1000),
+    ("litres", "millilitres", 1000),
+    ("hours", "minutes", 60),
+    ("minutes", "seconds", 60),
+    ("days", "hours", 24),
+    ("weeks", "days", 7),
+    ("years", "months", 12),
+    ("feet", "inches", 12),
+    ("yards", "feet", 3),
+    ("tonnes", "kilograms", 1000),
+    ("dozens", "eggs", 12),
 )
 _ROMAN = ((100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
@@ -194,13 +209,21 @@ def conversion(rng: random.Random) -> Draft:
     elif factor in (12, 24):
         working = f"{factor} {small}. {count}*{factor}={count * factor}"
     elif factor == 60:
-        working = f"60 {small}. {mul_working(count, 6)} 0" if down else f"60 {small}. {count * 6} 0. {div_working(count * 6, 6)}"
+        working = (
+            f"60 {small}. {mul_working(count, 6)} 0"
+            if down
+            else f"60 {small}. {count * 6} 0. {div_working(count * 6, 6)}"
+        )
     else:
         working = f"{factor} {small}. {mul_working(amount, factor) if down else div_working(amount, factor)}"
-    text = rng.choice((
-        f"Convert {amount} {source} to {target}.", f"How many {target} are in {amount} {source}?",
-        f"{amount} {source} in {target}?", f"What is {amount} {source} in {target}?",
-    ))
+    text = rng.choice(
+        (
+            f"Convert {amount} {source} to {target}.",
+            f"How many {target} are in {amount} {source}?",
+            f"{amount} {source} in {target}?",
+            f"What is {amount} {source} in {target}?",
+        )
+    )
     return Draft(_case(rng, text), working, f"{amount} {source} = {result} {target}", result)
 
 
@@ -220,7 +243,9 @@ def roman_of(number: int) -> tuple[str, str]:
 def _roman(rng: random.Random) -> Draft:
     number = rng.randrange(1, 101)
     numeral, steps = roman_of(number)
-    text = rng.choice((f"Write {number} in Roman numerals.", f"What is {number} as a Roman numeral?", f"{number} in Roman numerals?"))
+    text = rng.choice(
+        (f"Write {number} in Roman numerals.", f"What is {number} as a Roman numeral?", f"{number} in Roman numerals?")
+    )
     return Draft(_case(rng, text), f"{number}: {steps}", f"{number} in Roman numerals is {numeral}")
 
 
@@ -231,7 +256,9 @@ def _binary(rng: random.Random) -> Draft:
         while rest:
             steps.append(f"{rest}/2={rest // 2}r{rest % 2}")
             rest //= 2
-        text = rng.choice((f"Convert {number} to binary.", f"What is {number} in binary?", f"Write {number} in binary."))
+        text = rng.choice(
+            (f"Convert {number} to binary.", f"What is {number} in binary?", f"Write {number} in binary.")
+        )
         return Draft(_case(rng, text), " ".join(steps), f"{number} in binary is {number:b}")
     total, steps = 0, []
     for bit in f"{number:b}":
@@ -248,7 +275,10 @@ def any_word(rng: random.Random) -> str:
     """A word of the list, or one in four times an invented one, so that the letters of any word are learnt."""
     if rng.random() < 0.75:
         return rng.choice(words.WORDS)
-    syllables = ("".join((rng.choice("bcdfghjklmnpqrstvwxyz"), rng.choice("aeiou"), rng.choice(("", "", *"nrstlm")))) for _ in range(3))
+    syllables = (
+        "".join((rng.choice("bcdfghjklmnpqrstvwxyz"), rng.choice("aeiou"), rng.choice(("", "", *"nrstlm"))))
+        for _ in range(3)
+    )
     return "".join(list(syllables)[: rng.randrange(2, 4)])
 
 
@@ -264,28 +294,58 @@ def letters(rng: random.Random) -> Draft:
             for c in word:
                 count += c == letter
                 steps.append(f"{c} {count}")
-            text = rng.choice((
-                f"How many times is the letter {letter} in {quoted}?", f"Count the letter {letter} in {quoted}.",
-                f"How many {letter} are in {quoted}?",
-            ))
+            text = rng.choice(
+                (
+                    f"How many times is the letter {letter} in {quoted}?",
+                    f"Count the letter {letter} in {quoted}.",
+                    f"How many {letter} are in {quoted}?",
+                )
+            )
             times = "1 time" if count == 1 else f"{count} times"
-            return Draft(_case(rng, text), f"letters: {' '.join(steps)}. {count}", f'The letter {letter} is in "{word}" {times}', count)
+            return Draft(
+                _case(rng, text),
+                f"letters: {' '.join(steps)}. {count}",
+                f'The letter {letter} is in "{word}" {times}',
+                count,
+            )
         case 1:
             back = " ".join(reversed(word))
-            text = rng.choice((f"Reverse {quoted}.", f"Spell {quoted} backwards.", f"What is {quoted} backwards?", f"Reverse the word {quoted}."))
+            text = rng.choice(
+                (
+                    f"Reverse {quoted}.",
+                    f"Spell {quoted} backwards.",
+                    f"What is {quoted} backwards?",
+                    f"Reverse the word {quoted}.",
+                )
+            )
             return Draft(_case(rng, text), f"letters: {spelled}. backwards: {back}", f"{back.replace(' ', '-')}")
         case 2:
             text = rng.choice((f"Spell {quoted}.", f"How do you spell {quoted}?", f"Spell the word {quoted}."))
             return Draft(_case(rng, text), f"letters: {spelled}", "-".join(word))
         case 3:
             steps = [f"{c} {i}" for i, c in enumerate(word, start=1)]
-            text = rng.choice((f"How many letters are in {quoted}?", f"Count the letters in {quoted}.", f"How long is the word {quoted}?"))
-            return Draft(_case(rng, text), f"letters: {' '.join(steps)}. {len(word)}", f'"{word}" has {len(word)} letters', len(word))
+            text = rng.choice(
+                (
+                    f"How many letters are in {quoted}?",
+                    f"Count the letters in {quoted}.",
+                    f"How long is the word {quoted}?",
+                )
+            )
+            return Draft(
+                _case(rng, text),
+                f"letters: {' '.join(steps)}. {len(word)}",
+                f'"{word}" has {len(word)} letters',
+                len(word),
+            )
         case _:
             which = rng.choice(("first", "last"))
             text = rng.choice((f"What is the {which} letter of {quoted}?", f"Which letter is {which} in {quoted}?"))
             letter = word[0] if which == "first" else word[-1]
-            return Draft(_case(rng, text), f"letters: {spelled}. {which}: {letter}", f'The {which} letter of "{word}" is {letter}')
+            return Draft(
+                _case(rng, text),
+                f"letters: {spelled}. {which}: {letter}",
+                f'The {which} letter of "{word}" is {letter}',
+            )
 
 
 def sorting(rng: random.Random) -> Draft:
@@ -310,40 +370,86 @@ def sorting(rng: random.Random) -> Draft:
 
 # --- dates ------------------------------------------------------------------------------------------------------------
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 def dates(rng: random.Random, today: datetime.date) -> Draft:
     """Today, days ahead, months' lengths, the order of days and months."""
     match rng.randrange(5):
         case 0:
-            text = rng.choice(("What is today's date?", "What day is it today?", "Which date is today?", "What is the date?"))
-            return Draft(_case(rng, text), f"Current date: {today}", f"Today is {today.day} {_MONTHS[today.month - 1]} {today.year}")
+            text = rng.choice(
+                ("What is today's date?", "What day is it today?", "Which date is today?", "What is the date?")
+            )
+            return Draft(
+                _case(rng, text),
+                f"Current date: {today}",
+                f"Today is {today.day} {_MONTHS[today.month - 1]} {today.year}",
+            )
         case 1:
             month = rng.randrange(12)
             days = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month]
             final = f"{_MONTHS[month]} has {days} days" + (" (29 in a leap year)" if month == 1 else "")
-            text = rng.choice((f"How many days are in {_MONTHS[month]}?", f"How long is {_MONTHS[month]}?", f"How many days does {_MONTHS[month]} have?"))
+            text = rng.choice(
+                (
+                    f"How many days are in {_MONTHS[month]}?",
+                    f"How long is {_MONTHS[month]}?",
+                    f"How many days does {_MONTHS[month]} have?",
+                )
+            )
             return Draft(_case(rng, text), f"{_MONTHS[month]}: {days}", final, days)
         case 2:
             day, ahead = rng.randrange(7), rng.randrange(1, 8)
-            text = rng.choice((f"What day is {ahead} days after {_DAYS[day]}?", f"If today is {_DAYS[day]}, what day is it in {ahead} days?"))
+            text = rng.choice(
+                (
+                    f"What day is {ahead} days after {_DAYS[day]}?",
+                    f"If today is {_DAYS[day]}, what day is it in {ahead} days?",
+                )
+            )
             rest = ahead % 7
             steps = " ".join(_DAYS[(day + i) % 7] for i in range(rest + 1))
-            return Draft(_case(rng, text), f"{ahead}/7={ahead // 7}r{rest}. {rest} on: {steps}", f"It is {_DAYS[(day + ahead) % 7]}")
+            return Draft(
+                _case(rng, text),
+                f"{ahead}/7={ahead // 7}r{rest}. {rest} on: {steps}",
+                f"It is {_DAYS[(day + ahead) % 7]}",
+            )
         case 3:
             year = rng.randrange(1900, 2101)
             leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-            why = f"{year % 100}/4={year % 100 // 4}r{year % 4}" if year % 100 else f"{year // 100}/4={year // 400}r{year // 100 % 4}"
-            text = rng.choice((f"Is {year} a leap year?", f"Was {year} a leap year?", f"Is the year {year} a leap year?"))
-            return Draft(_case(rng, text), why, f"Yes, {year} is a leap year" if leap else f"No, {year} is not a leap year")
+            why = (
+                f"{year % 100}/4={year % 100 // 4}r{year % 4}"
+                if year % 100
+                else f"{year // 100}/4={year // 400}r{year // 100 % 4}"
+            )
+            text = rng.choice(
+                (f"Is {year} a leap year?", f"Was {year} a leap year?", f"Is the year {year} a leap year?")
+            )
+            return Draft(
+                _case(rng, text), why, f"Yes, {year} is a leap year" if leap else f"No, {year} is not a leap year"
+            )
         case _:
             month, after = rng.randrange(12), rng.random() < 0.5
             other = _MONTHS[(month + (1 if after else -1)) % 12]
             word = "after" if after else "before"
-            text = rng.choice((f"Which month comes {word} {_MONTHS[month]}?", f"What month is {word} {_MONTHS[month]}?"))
-            return Draft(_case(rng, text), f"{word} {_MONTHS[month]}: {other}", f"{other} comes {word} {_MONTHS[month]}")
+            text = rng.choice(
+                (f"Which month comes {word} {_MONTHS[month]}?", f"What month is {word} {_MONTHS[month]}?")
+            )
+            return Draft(
+                _case(rng, text), f"{word} {_MONTHS[month]}: {other}", f"{other} comes {word} {_MONTHS[month]}"
+            )
 
 
 # --- tables of text ---------------------------------------------------------------------------------------------------
@@ -354,10 +460,28 @@ def facts(rng: random.Random) -> Draft:
     if rng.random() < 0.7:
         country, capital = rng.choice(words.CAPITALS)
         if rng.random() < 0.75:
-            text = rng.choice(("What is the capital of {}?", "Capital of {}?", "Which city is the capital of {}?", "Tell me the capital of {}.", "Name the capital of {}."))
-            return Draft(_case(rng, text.format(country)), f"{country}: {capital}", f"The capital of {country} is {capital}")
-        text = rng.choice(("Which country has the capital {}?", "{} is the capital of which country?", "Of which country is {} the capital?"))
-        return Draft(_case(rng, text.format(capital)), f"{capital}: {country}", f"{capital} is the capital of {country}")
+            text = rng.choice(
+                (
+                    "What is the capital of {}?",
+                    "Capital of {}?",
+                    "Which city is the capital of {}?",
+                    "Tell me the capital of {}.",
+                    "Name the capital of {}.",
+                )
+            )
+            return Draft(
+                _case(rng, text.format(country)), f"{country}: {capital}", f"The capital of {country} is {capital}"
+            )
+        text = rng.choice(
+            (
+                "Which country has the capital {}?",
+                "{} is the capital of which country?",
+                "Of which country is {} the capital?",
+            )
+        )
+        return Draft(
+            _case(rng, text.format(capital)), f"{capital}: {country}", f"{capital} is the capital of {country}"
+        )
     questions, note, final = rng.choice(words.FACTS)
     return Draft(_case(rng, rng.choice(questions)), note, final)
 
@@ -371,20 +495,28 @@ def _table(table: tuple[tuple[tuple[str, ...], str, str], ...]) -> Callable[[ran
     return draw
 
 
-def _held_out(text: str) -> bool:
-    return zlib.crc32(text.encode()) % 6 == 0
+@functools.cache
+def _of_split(options: tuple[str, ...], split: Split) -> tuple[str, ...]:
+    """The sixth of the options that is held out for evaluation, or the rest."""
+    return tuple(option for option in options if (zlib.crc32(option.encode()) % 6 == 0) == (split == "eval"))
 
 
 def decline(rng: random.Random, split: Split) -> Draft:
-    """Everything that the small model can't do, answered honestly. Each split has its own templates and its own fillers."""
+    """Everything that the small model can't do, answered honestly. Each split has its own fillers, and its own templates but for
+    those on countries, whose point is that only the country is unknown."""
 
     def pick(options: tuple[str, ...]) -> str:
-        return rng.choice([option for option in options if _held_out(option) == (split == "eval")])
+        return rng.choice(_of_split(options, split))
 
-    template = pick(words.OUTSIDE)
+    on_countries = tuple(template for template in words.OUTSIDE if "{country}" in template)
+    template = rng.choice(on_countries) if rng.random() < 0.2 else pick(words.OUTSIDE)
     text = template.format(
-        topic=pick(words.TOPICS), thing=pick(words.THINGS), person=pick(words.PEOPLE), word=pick(words.WORDS),
-        language=pick(words.LANGUAGES), country=pick(words.UNKNOWN_COUNTRIES),
+        topic=pick(words.TOPICS),
+        thing=pick(words.THINGS),
+        person=pick(words.PEOPLE),
+        word=pick(words.WORDS),
+        language=pick(words.LANGUAGES),
+        country=pick(words.UNKNOWN_COUNTRIES),
     )
     return Draft(_case(rng, rng.choice(words.OPENERS) + text), "outside what I can do", words.HONEST)
 
@@ -401,22 +533,29 @@ def _number_follow_up(rng: random.Random, number: int) -> Draft:
         sign = "+"
     word = {"+": "plus", "-": "minus", "*": "times"}[sign]
     text = rng.choice((f"And {word} {other}?", f"Now {word} {other}.", f"And that {word} {other}?", f"{word} {other}?"))
+    if sign == "*" and other == 2:
+        text = rng.choice(("Double that.", "Now double it.", "And double that?"))
     working, result = compute(number, sign, other)
     return Draft(_case(rng, text), working, f"{number} {sign} {other} = {result}", result)
 
 
-def _follow_up(rng: random.Random) -> tuple[Draft, Draft]:
-    """A first exchange and one that needs it."""
+def _follow_up(rng: random.Random) -> tuple[Draft, ...]:
+    """A first exchange and one that needs it; of sums, sometimes a third that needs the second."""
     kind = rng.random()
     if kind < 0.6:
         first = arithmetic(rng)
         while first.number is None or first.number < 0:
             first = arithmetic(rng)
-        return first, _number_follow_up(rng, first.number)
+        second = _number_follow_up(rng, first.number)
+        if second.number is not None and second.number < 1000 and rng.random() < 0.25:
+            return first, second, _number_follow_up(rng, second.number)
+        return first, second
     if kind < 0.8:
         country, capital = rng.choice(words.CAPITALS)
         other, other_capital = rng.choice(words.CAPITALS)
-        first = Draft(f"What is the capital of {country}?", f"{country}: {capital}", f"The capital of {country} is {capital}")
+        first = Draft(
+            f"What is the capital of {country}?", f"{country}: {capital}", f"The capital of {country} is {capital}"
+        )
         text = rng.choice((f"And of {other}?", f"And {other}?", f"What about {other}?"))
         return first, Draft(text, f"{other}: {other_capital}", f"The capital of {other} is {other_capital}")
     word = any_word(rng)
@@ -471,6 +610,9 @@ def sample(rng: random.Random, split: Split, skill: str | None = None) -> Sample
             break
     effort = rng.choices(("low", "medium", "high"), (1, 4, 1))[0]
     exchanges = tuple(
-        Exchange(d.user, d.analysis if effort != "low" or name not in ("facts", "smalltalk", "app") else "", d.final, name) for d in drafts
+        Exchange(
+            d.user, d.analysis if effort != "low" or name not in ("facts", "smalltalk", "app") else "", d.final, name
+        )
+        for d in drafts
     )
     return Sample(exchanges, effort, today.isoformat())
