@@ -1,0 +1,98 @@
+"""Settings: environment over file over defaults, and a file that is edited without losing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gptoss_chat.errors import SettingsError
+from gptoss_chat.paths import Paths
+from gptoss_chat.settings import Settings, load_settings, parse_setting, write_setting
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Folders of a person who has none of them yet."""
+    return Paths(tmp_path / "data", tmp_path / "cache", tmp_path / "config")
+
+
+def write(paths: Paths, text: str) -> None:
+    """Put text into config.toml."""
+    paths.config.mkdir(exist_ok=True)
+    paths.config_file.write_text(text)
+
+
+def test_defaults_hold_without_a_file(paths: Paths) -> None:
+    """Nothing has to exist, and nothing is made."""
+    assert load_settings(paths, {}) == Settings()
+    assert not paths.config.exists()
+
+
+def test_environment_is_over_the_file(paths: Paths) -> None:
+    """Each variable overrides one line; whole numbers serve as numbers."""
+    write(paths, 'effort = "high"\ncache_gib = 3\ntemperature = 0\n')
+    settings = load_settings(paths, {"GPTOSS_CHAT_EFFORT": "low", "GPTOSS_CHAT_SHOW_REASONING": "true"})
+    assert (settings.effort, settings.cache_gib, settings.temperature) == ("low", 3.0, 0.0)
+    assert settings.show_reasoning is True
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("effort = 3", "effort"),
+        ('effort = "huge"', "effort"),
+        ("cache_gib = true", "cache_gib"),
+        ("cache_gib = -1", "cache_gib"),
+        ("top_k = 1.5", "top_k"),
+        ("efort = 'low'", "efort"),
+        ("effort = ", "TOML"),
+    ],
+)
+def test_senseless_file_is_one_sentence(paths: Paths, text: str, says: str) -> None:
+    """The file and the setting are named."""
+    write(paths, text)
+    with pytest.raises(SettingsError, match=says) as caught:
+        load_settings(paths, {})
+    assert str(paths.config_file) in caught.value.message
+
+
+def test_senseless_variable_is_named(paths: Paths) -> None:
+    """The reader learns which variable to mend."""
+    with pytest.raises(SettingsError, match="GPTOSS_CHAT_TOP_K"):
+        load_settings(paths, {"GPTOSS_CHAT_TOP_K": "many"})
+
+
+def test_written_setting_leaves_the_rest_as_it_was(paths: Paths) -> None:
+    """Comments, order and other values stay; the new value is read back."""
+    write(paths, '# mine\neffort = "high"  # thorough\ndeveloper = """\nBe\nbrief."""\n')
+    write_setting(paths, "model", 'a "quoted" \\ näme')
+    write_setting(paths, "effort", "low")
+    text = paths.config_file.read_text()
+    assert "# mine" in text
+    assert "# thorough" in text
+    settings = load_settings(paths, {})
+    assert (settings.model, settings.effort, settings.developer) == ('a "quoted" \\ näme', "low", "Be\nbrief.")
+
+
+def test_first_setting_makes_the_file(paths: Paths) -> None:
+    """`models use` works on a fresh machine."""
+    write_setting(paths, "model", "openai/gpt-oss-20b")
+    assert load_settings(paths, {}).model == "openai/gpt-oss-20b"
+
+
+def test_invalid_file_is_not_overwritten(paths: Paths) -> None:
+    """A slip of the pen costs nothing."""
+    write(paths, "effort = ")
+    with pytest.raises(SettingsError):
+        write_setting(paths, "effort", "low")
+    assert paths.config_file.read_text() == "effort = "
+
+
+def test_text_is_parsed_by_the_kind_of_its_setting() -> None:
+    """As `config set` gets it."""
+    assert parse_setting("top_k", "5", "x") == 5
+    assert parse_setting("temperature", "1", "x") == 1.0
+    assert parse_setting("show_reasoning", "No", "x") is False
+    with pytest.raises(SettingsError, match="nowhere"):
+        parse_setting("nowhere", "1", "x")
