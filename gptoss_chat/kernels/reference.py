@@ -85,8 +85,9 @@ def _attend(
     v_JGC = v_PSGC.index_select(0, pages).flatten(0, 1)[first - base * S : end - base * S].float()
     J = end - first
 
-    q_GRC = (q_THC * C**-0.5).view(T, G, M, C).permute(1, 0, 2, 3).reshape(G, T * M, C)
-    scores_GTMJ = torch.bmm(q_GRC, k_JGC.permute(1, 2, 0)).view(G, T, M, J)
+    q_GRC = q_THC.reshape(T, G, M, C).transpose(0, 1).reshape(G, T * M, C)
+    nothing = q_GRC.new_empty(())  # beta 0 ignores it
+    scores_GTMJ = torch.baddbmm(nothing, q_GRC, k_JGC.permute(1, 2, 0), beta=0, alpha=C**-0.5).view(G, T, M, J)
     if T > 1:
         distance_TJ = torch.arange(start, end, device=q_THC.device)[:, None] - torch.arange(
             first, end, device=q_THC.device
@@ -99,14 +100,15 @@ def _attend(
     probs = torch.softmax(torch.cat([scores_GTMJ, sinks_GTM1], dim=-1), dim=-1)
     probs_GRJ = probs.view(G, T * M, J + 1)[..., :J]
     out_GRC = torch.bmm(probs_GRJ, v_JGC.transpose(0, 1))
-    return out_GRC.view(G, T, M, C).permute(1, 0, 2, 3).reshape(T, H * C)
+    return out_GRC.view(G, T, M, C).transpose(0, 1).reshape(T, H * C)
 
 
 def _swiglu(gate_up_RO: Tensor, limit: float) -> Tensor:
     """[R, F] of interleaved [R, 2F]: gate at even, up at odd columns."""
-    gate_RF = gate_up_RO[:, 0::2].clamp(max=limit)
-    up_RF = gate_up_RO[:, 1::2].clamp(-limit, limit)
-    return torch.sigmoid(gate_RF * _SWIGLU_ALPHA).mul_(gate_RF).mul_(up_RF.add_(1.0))
+    capped_RO = gate_up_RO.clamp(max=limit)
+    gate_RF, up_RF = capped_RO[:, 0::2], capped_RO[:, 1::2].clamp(min=-limit)
+    swish_RF = (gate_RF * _SWIGLU_ALPHA).sigmoid_().mul_(gate_RF)
+    return torch.addcmul(swish_RF, swish_RF, up_RF)
 
 
 def _by_expert(x_TD: Tensor, ids_TK: Tensor, weights_TK: Tensor, expert: Callable[[int, Tensor], Tensor]) -> Tensor:

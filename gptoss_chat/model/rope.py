@@ -41,19 +41,13 @@ class Rope:
         self._concentration = rope.concentration
 
     def table(self, positions_T: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin, float32 [T, 1, Z], both times the concentration."""
+        """cos and sin, float32 [T, 1, C], both times the concentration; sin carries the signs of `rotate`."""
         angles_T1Z = torch.outer(positions_T.float(), self._frequencies_Z).unsqueeze(1)
-        return angles_T1Z.cos().mul_(self._concentration), angles_T1Z.sin().mul_(self._concentration)
+        cos_T1Z, sin_T1Z = angles_T1Z.cos().mul_(self._concentration), angles_T1Z.sin().mul_(self._concentration)
+        return torch.cat([cos_T1Z, cos_T1Z], dim=-1), torch.cat([-sin_T1Z, sin_T1Z], dim=-1)
 
 
 def rotate(x_THC: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """[T, H, C] rotated; the pairs are (i, i + C/2)."""
-    cos_T1Z, sin_T1Z = table
-    first_THZ, second_THZ = x_THC.chunk(2, dim=-1)
-    return torch.cat(
-        [
-            torch.addcmul(first_THZ * cos_T1Z, second_THZ, sin_T1Z, value=-1),
-            torch.addcmul(second_THZ * cos_T1Z, first_THZ, sin_T1Z),
-        ],
-        dim=-1,
-    )
+    """[T, H, C] rotated; the pairs are (i, i + C/2): `(a cos - b sin, b cos + a sin)`."""
+    cos_T1C, sin_T1C = table
+    return torch.addcmul(x_THC * cos_T1C, x_THC.roll(x_THC.shape[-1] // 2, -1), sin_T1C)

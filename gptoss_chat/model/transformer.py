@@ -143,6 +143,8 @@ class Transformer:
         slots_T = page_table_N[positions_T // PAGE_TOKENS] * PAGE_TOKENS + positions_T % PAGE_TOKENS
         rope_table = self._rope.table(positions_T)
         heads = (spec.q_heads, spec.kv_heads, spec.kv_heads)
+        k_rows, v_rows = kv.k.flatten(1, 2).unbind(), kv.v.flatten(1, 2).unbind()  # [P * S, G, C] of each layer
+        k_pages, v_pages = kv.k.unbind(), kv.v.unbind()
         routes: list[tuple[Tensor, Tensor]] = []
 
         x_TD = self._embedding_VD[ids_T].float()
@@ -151,10 +153,10 @@ class Transformer:
             qkv_TXC = ops.linear(h_TD, w.qkv_w, w.qkv_b).view(T, -1, spec.head_dim)
             qk_TXC = rotate(qkv_TXC[:, : heads[0] + heads[1]], rope_table)
             q_THC, k_TGC = qk_TXC[:, : heads[0]], qk_TXC[:, heads[0] :]
-            kv.k[layer].flatten(0, 1).index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
-            kv.v[layer].flatten(0, 1).index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
+            k_rows[layer].index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
+            v_rows[layer].index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
             mixed_TA = ops.attention(
-                q_THC, kv.k[layer], kv.v[layer], page_table_N, start, self._windows[layer], w.sinks
+                q_THC, k_pages[layer], v_pages[layer], page_table_N, start, self._windows[layer], w.sinks
             )
             x_TD = x_TD + ops.linear(mixed_TA, w.out_w, w.out_b)
 
