@@ -59,7 +59,9 @@ class Sampler:
             )
         params = self._params
         scores_V = self._penalised(logits_V) if params.repetition_penalty != 1.0 else logits_V
-        token = int(scores_V.argmax()) if params.temperature == 0 else self._draw(scores_V, uniform(self.seed, position))
+        token = (
+            int(scores_V.argmax()) if params.temperature == 0 else self._draw(scores_V, uniform(self.seed, position))
+        )
         if params.repetition_penalty != 1.0:
             self._seen.add(token)
         alternatives: tuple[tuple[int, float], ...] = ()
