@@ -12,7 +12,10 @@ from textual.binding import Binding
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A thing to do: `name` is the action, `keys` are Textual's names of its keys, `shown` is how people write them."""
+    """A thing to do.
+
+    `name` is an action of the screen, or app.something; `keys` are Textual's names of its keys, `shown` is how people write them.
+    """
 
     name: str
     keys: str
@@ -41,10 +44,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("effort('low')", "", "", "Reasoning effort: low", "Think little, answer sooner", "Answer"),
     Action("effort('medium')", "", "", "Reasoning effort: medium", "The usual amount of thinking", "Answer"),
     Action("effort('high')", "", "", "Reasoning effort: high", "Think long", "Answer"),
-    Action("light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),
-    Action("keys", "f1", "F1", "Keys", "The list of keys", "Program"),
-    Action("copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False),
-    Action("quit", "ctrl+q", "Ctrl+Q", "Quit", "Leave; an answer being written is kept as far as it got", "Program"),
+    Action("app.light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),
+    Action("app.keys", "f1", "F1", "Keys", "The list of keys", "Program"),
+    Action(
+        "app.copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False
+    ),
+    Action(
+        "app.quit", "ctrl+q", "Ctrl+Q", "Quit", "Leave; an answer being written is kept as far as it got", "Program"
+    ),
 )
 
 # Keys that the prompt itself handles, and keys of the toolkit: told in the key screen, bound elsewhere.
