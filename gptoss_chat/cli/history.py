@@ -1,16 +1,19 @@
-"""`gptoss-chat history`: list, search, show and delete conversations."""
+"""`gptoss-chat history`: list, search, show, export, import and delete conversations."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gptoss_chat.errors import UsageError
 from gptoss_chat.text import printable
 
 if TYPE_CHECKING:
@@ -66,6 +69,52 @@ def show(conversation: str, reasoning: bool = False, json_: Json = False) -> Non
 
 
 @app.command()
+def export(
+    conversation: Annotated[str | None, typer.Argument(help="Its id, which may be shortened; without: all.")] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="json (every branch), jsonl (one line a conversation) or markdown.")
+    ] = "json",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")] = None,
+) -> None:
+    """Write conversations as JSON, JSON Lines or Markdown."""
+    from gptoss_chat.history.transfer import to_json, to_markdown
+
+    if format_ not in ("json", "jsonl", "markdown"):
+        raise UsageError(f"'{format_}' is no export format.", "Use json, jsonl or markdown.")
+    if conversation is None and format_ == "json":
+        raise UsageError("One JSON object holds one conversation.", "Name one, or use --format jsonl.")
+    with _store() as store:
+        ids = [found.id for found in store.conversations(-1)] if conversation is None else [conversation]
+        if format_ == "markdown":
+            text = "\n".join(to_markdown(store, id_) for id_ in ids)
+        else:
+            indent = 2 if format_ == "json" else None
+            text = "".join(json.dumps(to_json(store, id_), indent=indent) + "\n" for id_ in ids)
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"Can't write {output}: {error.strerror}.", "Choose another --output.") from error
+        return
+    print(printable(text) if sys.stdout.isatty() else text, end="")
+
+
+@app.command("import")
+def import_(file: Path) -> None:
+    """Add conversations that `history export` wrote as JSON or JSON Lines."""
+    from gptoss_chat.history.transfer import add_export, read_exports
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Can't read {file}: {error}.", "Check the path.") from error
+    with _store() as store:
+        for exported in read_exports(text):
+            added = add_export(store, exported)
+            print(f"{added.id[:8]}  {printable(added.title)}")
+
+
+@app.command()
 def delete(conversation: str) -> None:
     """Delete a conversation; `undelete` brings it back."""
     with _store() as store:
@@ -84,8 +133,6 @@ def undelete(conversation: str) -> None:
 
 @contextmanager
 def _store() -> Iterator[Store]:
-    import sys
-
     from gptoss_chat.history import Store
     from gptoss_chat.paths import Paths
 

@@ -5,6 +5,7 @@ One connection behind one lock: safe from several threads. Several processes may
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -12,7 +13,7 @@ import threading
 import time
 import uuid
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from gptoss_chat.history.database import is_damage, note_damage, open_database, 
 from gptoss_chat.history.search import like_pattern, match_query
 from gptoss_chat.history.values import Conversation, Hit, Node
 
-_NODE = "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created"
+_NODE = (
+    "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling"
+)
 _CONVERSATION = "id, title, model, date, created, updated, leaf_id"
 
 
@@ -204,6 +207,26 @@ class Store:
         """The messages that share `node_id`'s parent, itself included, oldest first."""
         node = self.node(node_id)
         return self.children(node.parent_id, node.conversation_id)
+
+    def nodes(self, conversation_id: str) -> list[Node]:
+        """Every message of a conversation, oldest first: a parent before its children."""
+        with self._read() as db:
+            rows = db.execute(f"SELECT {_NODE} FROM node WHERE conversation_id = ? ORDER BY seq", (conversation_id,))
+            return [_node(row) for row in rows.fetchall()]
+
+    def insert(self, conversation: Conversation, nodes: Sequence[Node], routes: Mapping[str, bytes]) -> None:
+        """Add a conversation from elsewhere, whole or not at all; parents stand before their children."""
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM conversation WHERE id = ?", (conversation.id,)).fetchone():
+                raise HistoryError(f"The conversation {conversation.id} is here already.", "Nothing was changed.")
+            columns = dataclasses.astuple(conversation)
+            db.execute(f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?)", columns)
+            for node in nodes:
+                values = {**dataclasses.asdict(node), "raw_ids": _pack(node.raw_ids)}
+                values["usage"] = None if node.usage is None else json.dumps(node.usage)
+                row = [_storable(value) if isinstance(value, str) else value for value in values.values()]
+                db.execute(f"INSERT INTO node ({', '.join(values)}) VALUES ({', '.join('?' * len(row))})", row)
+            db.executemany("INSERT INTO routes (node_id, blob) VALUES (?, ?)", routes.items())
 
     def leaf_under(self, node_id: str) -> str:
         """The end of the branch that was written last under `node_id`."""

@@ -24,7 +24,8 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One message of the tree. `raw_ids` are a reply's tokens as sampled, its end token left out."""
+    """One message of the tree. `raw_ids` are a reply's tokens as sampled, its end token left out;
+    `sampling` is how it was drawn, in JSON."""
 
     id: str
     conversation_id: str
@@ -38,6 +39,7 @@ class Node:
     effort: str
     usage: dict[str, Any] | None
     created: float
+    sampling: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,23 @@ def test_history_is_listed_searched_and_shown_without_controls(paths: Paths) -> 
     assert "zebras" in runner.invoke(history.app, ["list"]).stdout
 
 
+def test_exported_history_is_imported_elsewhere(paths: Paths, tmp_path: Path) -> None:
+    """All of it as JSON Lines, into an empty history; Markdown goes to stdout."""
+    store = Store.open(paths.history_db)
+    talks = [store.new_conversation(title, date="2026-01-02") for title in ("zebras", "quaggas")]
+    for talk in talks:
+        exchange(store, talk.id, None, "hello", "hi")
+    store.close()
+    runner, file = CliRunner(), tmp_path / "all.jsonl"
+    assert "## You\n\nhello" in runner.invoke(history.app, ["export", talks[0].id, "--format", "markdown"]).stdout
+    runner.invoke(history.app, ["export", "--format", "jsonl", "-o", str(file)], catch_exceptions=False)
+    for old in paths.data.iterdir():
+        old.unlink()
+    runner.invoke(history.app, ["import", str(file)], catch_exceptions=False)
+    listed = json.loads(runner.invoke(history.app, ["list", "--json"]).stdout)
+    assert sorted(found["title"] for found in listed) == ["quaggas", "zebras"]
+
+
 def test_unknown_conversation_is_an_error(paths: Paths) -> None:
     """The one sentence is printed by the command's top."""
     result = CliRunner().invoke(history.app, ["show", "feedface"])

@@ -1,0 +1,109 @@
+"""Conversations as JSON, all branches included, and as Markdown; what is exported comes back equal. It knows no files."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import typing
+from typing import Any
+
+from gptoss_chat.errors import HistoryError
+from gptoss_chat.history.store import Store
+from gptoss_chat.history.values import Conversation, Node
+
+FORMAT = "gptoss-chat conversation 1"
+
+
+def to_json(store: Store, conversation_id: str) -> dict[str, Any]:
+    """A conversation with every message of its tree, parents first, and their routing records in base64."""
+    conversation = store.conversation(conversation_id)
+    messages = []
+    for node in store.nodes(conversation.id):
+        routes = store.routes(node.id)
+        fields = {**dataclasses.asdict(node), "raw_ids": list(node.raw_ids)}
+        messages.append({**fields, "routes": None if routes is None else base64.b64encode(routes).decode("ascii")})
+    return {"format": FORMAT, "conversation": dataclasses.asdict(conversation), "messages": messages}
+
+
+def to_markdown(store: Store, conversation_id: str) -> str:
+    """The branch that is shown, as Markdown."""
+    conversation = store.conversation(conversation_id)
+    parts = [f"# {conversation.title}"]
+    for node in store.path_to(conversation.leaf_id) if conversation.leaf_id else []:
+        parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{node.text}")
+    return "\n\n".join(parts) + "\n"
+
+
+def read_exports(text: str) -> list[dict[str, Any]]:
+    """The conversations in one JSON object, or in JSON Lines. Raises HistoryError for anything else."""
+    try:
+        try:
+            values = [json.loads(text)]
+        except ValueError:
+            values = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise HistoryError(f"This is no JSON: {error}.", "Give a file that history export wrote.") from error
+    if not values:
+        raise HistoryError("This holds no conversation.", "Give a file that history export wrote.")
+    for value in values:
+        if not isinstance(value, dict) or value.get("format") != FORMAT:
+            raise HistoryError(
+                "This is no conversation exported by gptoss-chat.", "Give a file that history export wrote."
+            )
+    return values
+
+
+def add_export(store: Store, exported: dict[str, Any]) -> Conversation:
+    """Add an exported conversation, whole or not at all. Raises HistoryError, also when it is there already."""
+    try:
+        conversation = Conversation(**exported["conversation"])
+        nodes, routes = [], {}
+        for message in exported["messages"]:
+            fields = dict(message)
+            record = fields.pop("routes", None)
+            node = Node(**{**fields, "raw_ids": tuple(fields["raw_ids"]), "status": _settled(fields["status"])})
+            nodes.append(node)
+            if record is not None:
+                routes[node.id] = base64.b64decode(record, validate=True)
+        _check_texts(conversation)
+        for node in nodes:
+            _check_texts(node)
+            _check_numbers(node)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise HistoryError(f"The exported conversation is damaged: {error}.", "Export it again.") from error
+    _check_tree(conversation, nodes)
+    store.insert(conversation, nodes, routes)
+    return store.conversation(conversation.id)
+
+
+def _check_tree(conversation: Conversation, nodes: list[Node]) -> None:
+    """Every message hangs below one before it, or is a first one, and the leaf is one of them."""
+    known: set[str | None] = {None}
+    for node in nodes:
+        if node.conversation_id != conversation.id or node.parent_id not in known or node.id in known:
+            raise HistoryError("The exported conversation is damaged: its messages are no tree.", "Export it again.")
+        known.add(node.id)
+    if conversation.leaf_id not in known:
+        raise HistoryError("The exported conversation is damaged: its last message is missing.", "Export it again.")
+
+
+def _settled(status: object) -> object:
+    return "stopped" if status == "streaming" else status  # nobody here goes on writing it
+
+
+def _check_texts(value: Conversation | Node) -> None:
+    """Types as declared: a text where a number belongs would only come to light when it is shown."""
+    for name, wanted in typing.get_type_hints(type(value)).items():
+        content = getattr(value, name)
+        if wanted in (str, str | None) and not isinstance(content, wanted):
+            raise TypeError(f"{name} is {content!r}")
+        if wanted is float and (isinstance(content, bool) or not isinstance(content, int | float)):
+            raise TypeError(f"{name} is {content!r}")
+
+
+def _check_numbers(node: Node) -> None:
+    if not all(type(token) is int and 0 <= token < 2**32 for token in node.raw_ids):
+        raise ValueError("raw_ids holds no token ids")
+    if not isinstance(node.usage, dict | None):
+        raise TypeError(f"usage is {node.usage!r}")
