@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from gptoss_chat.builtin.recipe.corpus import Exchange, Sample
+from gptoss_chat.builtin.recipe.tokenizer import special_id
 from gptoss_chat.builtin.recipe.training_model import Batch
 
 IGNORED = -100
@@ -47,9 +48,8 @@ class Encoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        special = {name: tokenizer.token_to_id(f"<|{name}|>") for name in ("start", "end", "message", "channel", "return")}
-        self._end, self.stop = special["end"], special["return"]
-        start, message, channel = special["start"], special["message"], special["channel"]
+        self._end, self.stop = special_id(tokenizer, "<|end|>"), special_id(tokenizer, "<|return|>")
+        start, message, channel = (special_id(tokenizer, f"<|{name}|>") for name in ("start", "message", "channel"))
         self.opening = (start, *self.text("assistant"))
         self._user = (start, *self.text("user"), message)
         self._system = (start, *self.text("system"), message)
@@ -150,20 +150,21 @@ def batch_of(encoder: Encoder, chosen: Sequence[Encoded]) -> Batch:
     )
 
 
-def batches(items: Sequence[Encoded], *, tokens: int, rng: random.Random) -> Iterator[list[Encoded]]:
-    """One pass over the items, in random order, in groups of like length that hold at most about `tokens` padded tokens."""
+def batches(items: Sequence[Encoded], *, tokens: int, groups: int, rng: random.Random) -> Iterator[list[list[Encoded]]]:
+    """One pass over the items in random order: `groups` groups at a time, each of conversations of like length that make at
+    most `tokens` padded tokens."""
     order = list(range(len(items)))
     rng.shuffle(order)
     pool = 2048
     for start in range(0, len(order), pool):
         part = sorted((items[i] for i in order[start : start + pool]), key=lambda item: len(item.ids))
-        groups: list[list[Encoded]] = [[]]
+        alike: list[list[Encoded]] = [[]]
         for item in part:
-            if groups[-1] and len(item.ids) * (len(groups[-1]) + 1) > tokens:
-                groups.append([])
-            groups[-1].append(item)
-        rng.shuffle(groups)
-        yield from groups
+            if alike[-1] and len(item.ids) * (len(alike[-1]) + 1) > tokens:
+                alike.append([])
+            alike[-1].append(item)
+        rng.shuffle(alike)
+        yield from (alike[at : at + groups] for at in range(0, len(alike), groups))
 
 
 def texts_of(samples: Iterable[Sample]) -> Iterator[str]:

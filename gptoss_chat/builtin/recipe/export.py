@@ -27,8 +27,8 @@ def interleaved(rows: Tensor) -> Tensor:
 def tensors_of(model: TrainingModel) -> dict[str, Tensor]:
     """The checkpoint's tensors by Hugging Face name: uint8 blocks and scales, the rest bfloat16."""
     shape = model.shape
-    heads = (shape.q_heads * shape.head_dim, shape.kv_heads * shape.head_dim, shape.kv_heads * shape.head_dim)
-    dense = {
+    heads = [count * shape.head_dim for count in (shape.q_heads, shape.kv_heads, shape.kv_heads)]
+    dense: dict[str, Tensor] = {
         "model.embed_tokens.weight": model.embedding,
         "model.norm.weight": model.norm,
         "lm_head.weight": model.head,
@@ -40,7 +40,7 @@ def tensors_of(model: TrainingModel) -> dict[str, Tensor]:
         attention, experts = block.attention, block.experts
         dense[prefix + "input_layernorm.weight"] = block.attention_norm
         dense[prefix + "post_attention_layernorm.weight"] = block.experts_norm
-        weights, biases = attention.qkv.split(heads), attention.qkv_bias.split(heads)
+        weights, biases = torch.split(attention.qkv, heads), torch.split(attention.qkv_bias, heads)
         for name, weight, bias in zip("qkv", weights, biases, strict=True):
             dense[f"{prefix}self_attn.{name}_proj.weight"] = weight
             dense[f"{prefix}self_attn.{name}_proj.bias"] = bias
@@ -123,4 +123,5 @@ def export(model: TrainingModel, tokenizer: Tokenizer, folder: Path) -> None:
     for name, value in (("config.json", config_of(model.shape, tokenizer)), ("generation_config.json", generation)):
         (folder / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     save_file(tensors_of(model), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)

@@ -21,9 +21,13 @@ _SCALE_BIAS = 127
 _MIN_EXPONENT = -100
 
 
+def _blocks(weights: Tensor) -> Tensor:
+    return weights.reshape(*weights.shape[:-1], -1, BLOCK)
+
+
 def _exponents(weights: Tensor) -> Tensor:
     """Int exponent a block, the smallest with which no magnitude exceeds 6: float [..., K] -> int32 [..., K/32]."""
-    amax = weights.unflatten(-1, (-1, BLOCK)).abs().amax(-1)
+    amax = _blocks(weights).abs().amax(-1)
     mantissa, exponent = torch.frexp(amax / LEVELS[-1])
     exponent = torch.where(mantissa == 0.5, exponent - 1, exponent)
     return torch.where(amax == 0, torch.zeros_like(exponent), exponent).clamp(min=_MIN_EXPONENT)
@@ -40,8 +44,7 @@ def _rounded(scaled: Tensor) -> Tensor:
 def quantised(weights: Tensor) -> Tensor:
     """Weights after a round trip through MXFP4: float32 [..., K] -> float32 [..., K]."""
     scale = torch.exp2(_exponents(weights).to(weights.dtype)).unsqueeze(-1)
-    blocks = weights.unflatten(-1, (-1, BLOCK))
-    return _rounded(blocks / scale).mul_(scale).flatten(-2)
+    return _rounded(_blocks(weights) / scale).mul_(scale).flatten(-2)
 
 
 @torch.no_grad()
@@ -51,7 +54,7 @@ def pack(weights: Tensor) -> tuple[Tensor, Tensor]:
     float32 [..., K] -> blocks uint8 [..., K/32, 16], scales uint8 [..., K/32].
     """
     exponents = _exponents(weights)
-    scaled = weights.unflatten(-1, (-1, BLOCK)) / torch.exp2(exponents.to(weights.dtype)).unsqueeze(-1)
+    scaled = _blocks(weights) / torch.exp2(exponents.to(weights.dtype)).unsqueeze(-1)
     values = _rounded(scaled)
     levels = torch.tensor(LEVELS, dtype=values.dtype)
     codes = torch.searchsorted(levels, values.abs().contiguous()).to(torch.uint8)

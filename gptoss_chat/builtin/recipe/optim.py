@@ -11,7 +11,7 @@ _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
     """Nearest orthogonal matrices, roughly (singular values in about 0.7 to 1.2): [..., A, B] -> [..., A, B]."""
     a, b, c = _NEWTON_SCHULZ
-    x = matrices
+    x: Tensor = matrices
     wide = x.shape[-2] <= x.shape[-1]
     if not wide:
         x = x.transpose(-2, -1)
@@ -31,7 +31,9 @@ class MuonAdam:
     def __init__(self, model: nn.Module, *, muon_lr: float, adam_lr: float, decay: float = 0.01) -> None:
         self.muon_lr, self.adam_lr, self.decay = muon_lr, adam_lr, decay
         named = list(model.named_parameters())
-        self.muon = [p for name, p in named if "blocks" in name and p.ndim >= 2 and "router" not in name and "bias" not in name]
+        self.muon = [
+            p for name, p in named if "blocks" in name and p.ndim >= 2 and "router" not in name and "bias" not in name
+        ]
         chosen = {id(p) for p in self.muon}
         self.adam = [p for _, p in named if id(p) not in chosen]
         self.momentum = [torch.zeros_like(p) for p in self.muon]

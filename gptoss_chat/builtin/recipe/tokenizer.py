@@ -51,3 +51,10 @@ def train_tokenizer(texts: Iterable[str], *, size: int, min_frequency: int = 2) 
 def load_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer of a `tokenizer.json`."""
     return Tokenizer.from_file(str(path))
+
+
+def special_id(tokenizer: Tokenizer, text: str) -> int:
+    """Id of a special token; every tokenizer of the recipe has them all."""
+    number = tokenizer.token_to_id(text)
+    assert number is not None, text
+    return int(number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class TrainingPlan:
     """How a run goes: its budget and its few hyperparameters."""
 
     minutes: float
-    batch_tokens: int = 4096
+    group_tokens: int = 1408
+    groups: int = 2
     muon_lr: float = 0.02
     adam_lr: float = 0.004
     balance: float = 0.01
@@ -80,39 +82,63 @@ class Trainer:
         self.elapsed_s = state["elapsed_s"]
         return True
 
-    def step(self, chosen: Sequence[Encoded]) -> tuple[float, float]:
-        """One update; answers the loss a target and the balance loss."""
+    def step(self, groups: Sequence[Sequence[Encoded]]) -> tuple[float, float]:
+        """One update over groups of conversations; answers the mean loss a target and the mean balance loss.
+
+        Each group is of one length, hence of few skills: several of them make an update less one-sided.
+        """
+        targets = sum(int((item.targets != IGNORED).sum()) for group in groups for item in group)
+        losses = [self._backward(group, targets) for group in groups]
+        self.optimiser.step(self.plan.rate(self.share))
+        return sum(loss for loss, _ in losses), sum(balance for _, balance in losses) / len(groups)
+
+    def _backward(self, chosen: Sequence[Encoded], all_targets: int) -> tuple[float, float]:
+        """Adds a group's gradient; answers its part of the mean loss, and its balance loss."""
         batch = batch_of(self.encoder, chosen)
         hidden, routing = self.model.hidden(batch)
         targets = batch.targets_BL.flatten()
         scored = (targets != IGNORED).nonzero().squeeze(1)
         logits = self.model.logits(hidden.flatten(0, 1).index_select(0, scored))
-        loss = functional.cross_entropy(logits, targets[scored])
+        loss = functional.cross_entropy(logits, targets[scored], reduction="sum") / all_targets
         keep = torch.cat((torch.ones(batch.prefix_GP.numel(), dtype=torch.bool), batch.valid_BL.flatten()))
         balance = balance_loss(routing, keep)
-        total: Tensor = loss + self.plan.balance * balance
+        total: Tensor = loss + self.plan.balance / self.plan.groups * balance
         total.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step(self.plan.rate(self.share))
         return loss.item(), balance.item()
 
-    def run(self, pool: Callable[[float], Sequence[Encoded]], report: Callable[[dict[str, float]], None],
-            check: Callable[[], None]) -> None:
-        """Trains until the budget is used. `pool(share)` gives the items of the next pass; `check` runs at every checkpoint,
-        outside the budget's clock only in that its time counts too."""
+    def run(
+        self,
+        pool: Callable[[float], Sequence[Encoded]],
+        report: Callable[[dict[str, float]], None],
+        check: Callable[[], None],
+    ) -> None:
+        """Trains until the budget is used, everything that happens here counted.
+
+        `pool(share)` gives the items of the next pass; `check` runs after every checkpoint.
+        """
         last, saved = time.monotonic(), self.elapsed_s
         losses: list[tuple[float, float]] = []
         tokens = 0
         while self.share < 1:
-            for chosen in batches(pool(self.share), tokens=self.plan.batch_tokens, rng=self._rng):
-                losses.append(self.step(chosen))
-                tokens += sum(len(item.ids) for item in chosen)
+            for groups in batches(
+                pool(self.share), tokens=self.plan.group_tokens, groups=self.plan.groups, rng=self._rng
+            ):
+                losses.append(self.step(groups))
+                tokens += sum(len(item.ids) for group in groups for item in group)
                 now = time.monotonic()
                 self.elapsed_s += now - last
                 last = now
                 if len(losses) == self.plan.report_every:
                     loss, balance = (sum(column) / len(losses) for column in zip(*losses, strict=True))
-                    report({"minute": self.elapsed_s / 60, "step": self.optimiser.steps, "loss": loss, "balance": balance,
-                            "tokens": tokens})
+                    report(
+                        {
+                            "minute": self.elapsed_s / 60,
+                            "step": self.optimiser.steps,
+                            "loss": loss,
+                            "balance": balance,
+                            "tokens": tokens,
+                        }
+                    )
                     losses = []
                 if self.elapsed_s - saved > 60 * self.plan.checkpoint_minutes or self.share >= 1:
                     saved = self.elapsed_s
@@ -149,6 +175,7 @@ def load_checkpoint(folder: Path) -> TrainingModel:
 def log_line(path: Path, record: dict[str, object]) -> None:
     """Appends one JSON line and prints it."""
     line = json.dumps(record)
-    print(line, flush=True)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")

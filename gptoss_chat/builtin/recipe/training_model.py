@@ -114,7 +114,7 @@ class _Swiglu(torch.autograd.Function):
     """Clamped SwiGLU with its gradient written out, which halves the memory traffic of the automatic one."""
 
     @staticmethod
-    def forward(ctx: Any, gate_up: Tensor, limit: float) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, gate_up: Tensor, limit: float) -> Tensor:
         gate, up = gate_up.chunk(2, dim=-1)
         gate, up = gate.clamp(max=limit), up.clamp(-limit, limit)
         sigmoid = torch.sigmoid(gate * ALPHA)
@@ -123,7 +123,7 @@ class _Swiglu(torch.autograd.Function):
         return up.add_(1).mul_(gate).mul_(sigmoid)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (grad,) = grads
         gate_up, sigmoid = ctx.saved_tensors
         raw_gate, raw_up = gate_up.chunk(2, dim=-1)
@@ -137,6 +137,12 @@ class _Swiglu(torch.autograd.Function):
         torch.mul(shared, up.add_(1), out=grad_gate)
         grad_gate.mul_(slope).mul_(raw_gate <= ctx.limit)
         return out, None
+
+
+def _swiglu(gate_up: Tensor, limit: float) -> Tensor:
+    """[..., 2I], gates first -> [..., I]."""
+    out: Tensor = _Swiglu.apply(gate_up, limit)  # type: ignore[no-untyped-call]
+    return out
 
 
 class Experts(nn.Module):
@@ -166,8 +172,8 @@ class Experts(nn.Module):
         counts = torch.bincount(flat, minlength=shape.experts).tolist()
         tokens = order // shape.experts_per_token
         parts = []
-        for expert, rows in enumerate(x_NM.index_select(0, tokens).split(counts)):
-            inner = _Swiglu.apply(functional.linear(rows, gate_up[expert], gate_up_bias[expert]), shape.swiglu_limit)
+        for expert, rows in enumerate(torch.split(x_NM.index_select(0, tokens), counts)):
+            inner = _swiglu(functional.linear(rows, gate_up[expert], gate_up_bias[expert]), shape.swiglu_limit)
             parts.append(functional.linear(inner, down[expert], down_bias[expert]))
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order))
@@ -200,17 +206,16 @@ class Attention(nn.Module):
         out = weights.reshape(batch, groups, -1, weights.shape[-1]) @ v.transpose(1, 2)
         return out.view(batch, heads, length, dim).transpose(1, 2).reshape(batch, length, heads * dim)
 
-    def forward(self, x_NM: Tensor, rope: tuple[Tensor, Tensor], batch: Batch,
-                masks: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x_NM: Tensor, rope: tuple[Tensor, Tensor], batch: Batch, masks: tuple[Tensor, Tensor]) -> Tensor:
         """x_NM (prefixes, then conversations) -> [N, M]; masks for prefixes and for conversations."""
         shape = self.shape
         (g, p), (b, length) = batch.prefix_GP.shape, batch.ids_BL.shape
         qkv = functional.linear(x_NM, bf16(self.qkv), bf16(self.qkv_bias)).view(len(x_NM), -1, shape.head_dim)
-        qk, v = qkv.split((shape.q_heads + shape.kv_heads, shape.kv_heads), dim=1)
+        qk, v = torch.split(qkv, [shape.q_heads + shape.kv_heads, shape.kv_heads], dim=1)
         cos, sin = rope
         one, two = qk.chunk(2, dim=-1)
         qk = torch.cat((one * cos - two * sin, two * cos + one * sin), dim=-1)
-        q, k = qk.split((shape.q_heads, shape.kv_heads), dim=1)
+        q, k = torch.split(qk, [shape.q_heads, shape.kv_heads], dim=1)
         sinks = bf16(self.sinks)
         head = g * p
 
@@ -218,10 +223,16 @@ class Attention(nn.Module):
             prefix = prefix_and_rest[:head].view(g, p, shape.kv_heads, -1).index_select(0, batch.prefix_of_B)
             return torch.cat((prefix, prefix_and_rest[head:].view(b, length, shape.kv_heads, -1)), dim=1)
 
-        first = self._attend(q[:head].view(g, p, shape.q_heads, -1), k[:head].view(g, p, shape.kv_heads, -1),
-                             v[:head].view(g, p, shape.kv_heads, -1), masks[0], sinks)
-        second = self._attend(q[head:].view(b, length, shape.q_heads, -1), conversations(k), conversations(v), masks[1],
-                              sinks)
+        first = self._attend(
+            q[:head].view(g, p, shape.q_heads, -1),
+            k[:head].view(g, p, shape.kv_heads, -1),
+            v[:head].view(g, p, shape.kv_heads, -1),
+            masks[0],
+            sinks,
+        )
+        second = self._attend(
+            q[head:].view(b, length, shape.q_heads, -1), conversations(k), conversations(v), masks[1], sinks
+        )
         out = torch.cat((first.reshape(head, -1), second.reshape(b * length, -1)))
         return functional.linear(out, bf16(self.out), bf16(self.out_bias))
 
@@ -249,14 +260,13 @@ class TrainingModel(nn.Module):
         self.norm = nn.Parameter(torch.ones(shape.hidden))
         self.head = nn.Parameter(torch.randn(shape.vocab, shape.hidden) * 0.02)
         inverse, self.concentration = rope_frequencies(shape)
-        self.register_buffer("inverse", inverse, persistent=False)
+        self.inverse = inverse
 
     def _norm(self, x: Tensor, weight: Tensor) -> Tensor:
         return functional.rms_norm(x, (x.shape[-1],), bf16(weight), self.shape.eps)
 
     def _masks(self, batch: Batch, sliding: bool) -> tuple[Tensor, Tensor]:
-        g, p = batch.prefix_GP.shape
-        b, length = batch.ids_BL.shape
+        p = batch.prefix_GP.shape[1]
         window = self.shape.window if sliding else self.shape.context + 1
         at = torch.arange(p)
         back = at[:, None] - at[None, :]
