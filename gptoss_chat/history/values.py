@@ -44,7 +44,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One message that a search found; in `snippet` the words found stand between [ and ]."""
+    """One message that a search found."""
 
     conversation_id: str
     node_id: str
