@@ -9,6 +9,7 @@ from gptoss_chat.history import Store
 from gptoss_chat.tui.screens.help import KeysScreen
 from gptoss_chat.tui.widgets.conversations import ConversationList
 from gptoss_chat.tui.widgets.routing import RoutingMap
+from gptoss_chat.tui.widgets.status import Status, StatusLine
 from gptoss_chat.tui.widgets.transcript import MOUNTED, SLACK, EarlierRow
 from tests.tui.conftest import MakeBench
 
@@ -130,6 +131,19 @@ async def test_map_fits_and_shows_the_chosen(make_bench: MakeBench, layers: int,
         assert rows <= routing.size.height
         drawn = "".join(routing.render_line(y).text for y in range(2, rows))
         assert ("█" in drawn) is no_color
+
+
+@pytest.mark.parametrize("width", [20, 40, 56, 76, 196])
+def test_status_line_fits_its_width(width: int) -> None:
+    """Whole parts are left out, the most telling ones last."""
+    line = StatusLine()
+    line.set_reactive(StatusLine.status, Status("gpt-oss-20b", "reference", "low", None, False, 317, 4096, 23.1, 84, 9))
+    text = line.line(width).plain
+    assert len(text) == width
+    assert text.startswith("gpt-oss-20b")
+    assert ("23.1 tok/s" in text) is (width > 20)
+    assert ("reused 84 · prefilled 9" in text) is (width > 40)
+    assert ("reference · low effort" in text) is (width > 76)
 
 
 async def test_keys_screen_lists_the_keys(make_bench: MakeBench) -> None:

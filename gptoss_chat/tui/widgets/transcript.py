@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
@@ -65,6 +66,15 @@ class Transcript(VerticalScroll, can_focus=False):
         self._bringing = False
         self._changing = asyncio.Lock()
 
+    def compose(self) -> ComposeResult:
+        """A column as high as the view at least, so that the anchor never scrolls past its top."""
+        with Vertical(id="column"):
+            yield EarlierRow()
+
+    @property
+    def _column(self) -> Vertical:
+        return self.query_one("#column", Vertical)
+
     def on_mount(self) -> None:
         """Stay at the bottom until the reader scrolls."""
         self.anchor()
@@ -113,10 +123,8 @@ class Transcript(VerticalScroll, can_focus=False):
         self._entries, self._first = list(entries), first
         with self.app.batch_update():
             if gone:
-                await self.remove_children(gone)
-            if not self.query(EarlierRow):
-                await self.mount(EarlierRow(), before=0)
-            await self.mount_all(new)
+                await self._column.remove_children(gone)
+            await self._column.mount_all(new)
             self.query_one(EarlierRow).count(first)
         # Only now: whoever looks for a reply while this waits must not find one that is not composed yet.
         self._widgets += new
@@ -132,7 +140,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._entries[self._first : self._first + extra] = [widget.entry for widget in gone]
         self._first += extra
         with self.app.batch_update():
-            await self.remove_children(gone)
+            await self._column.remove_children(gone)
             self.query_one(EarlierRow).count(self._first)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -154,7 +162,7 @@ class Transcript(VerticalScroll, can_focus=False):
         below = self.max_scroll_y - self.scroll_offset.y
         first = max(0, self._first - STEP)
         new = [self._widget(entry) for entry in self._entries[first : self._first]]
-        await self.mount_all(new, after=self.query_one(EarlierRow))
+        await self._column.mount_all(new, after=self.query_one(EarlierRow))
         self._first = first
         self._widgets[:0] = new
         self.query_one(EarlierRow).count(first)
