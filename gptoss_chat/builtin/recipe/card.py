@@ -54,7 +54,11 @@ def model_card(figures: Figures, spec: ModelSpec, *, minutes: float, steps: int,
         for layer, (load, bits) in enumerate(zip(figures.least_load, figures.divergence, strict=True))
     ]
     missed = [skill for skill, share in figures.exact.items() if share < _TARGETS.get(skill, _TARGET)]
-    verdict = f"Below target: {', '.join(missed)}." if missed else "Every target is met."
+    verdict = (
+        f"Below target: {', '.join(missed)}. Answers of these skills are not to be relied on; a longer run is the remedy."
+        if missed
+        else "Every target is met."
+    )
     return "\n".join(
         [
             "# The built-in model",

@@ -25,7 +25,7 @@ from gptoss_chat.harmony.render import render
 from gptoss_chat.model.checkpoint import load_model
 from gptoss_chat.model.transformer import PAGE_TOKENS, Transformer
 
-_MOST_NEW = 400
+_MOST_NEW = 256
 
 
 @dataclass(frozen=True, slots=True)
