@@ -31,7 +31,7 @@ class Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("stop", "escape", "Esc", "Stop", "Stop the answer; what is written so far is kept", "Answer"),
+    Action("stop", "escape", "Esc", "Stop", "Stop the answer; what is written is kept", "Answer"),
     Action("regenerate", "ctrl+g", "Ctrl+G", "Regenerate", "Another answer beside the last one", "Answer"),
     Action("go_on", "ctrl+o", "Ctrl+O", "Go on", "Go on with a stopped answer", "Answer"),
     Action("older_sibling", "alt+left", "Alt+←", "Previous version", "The answer before this one", "Answer"),
@@ -56,9 +56,9 @@ ACTIONS: tuple[Action, ...] = (
 
 # Keys that the prompt itself handles, and keys of the toolkit: told in the key screen, bound elsewhere.
 TOLD: tuple[tuple[str, str, str], ...] = (
-    ("Prompt", "Enter", "Send; while an answer is being written, the prompt waits its turn"),
+    ("Prompt", "Enter", "Send; during an answer, the prompt waits its turn"),
     ("Prompt", "Shift+Enter, Ctrl+J", "New line"),
-    ("Prompt", "↑ in an empty prompt", "Bring back the last prompt; again for the one before"),
+    ("Prompt", "↑ in an empty prompt", "The last prompt; again: the one before"),
     ("Prompt", "PgUp, PgDn", "Scroll the transcript"),
     ("Program", "Ctrl+P", "Command palette"),
 )

@@ -23,7 +23,7 @@ class KeysScreen(ModalScreen[None]):
             lines: list[Content | str | tuple[str, str]] = []
             for group, rows in by_group().items():
                 lines.append((f"{group}\n", "bold $primary"))
-                lines += [Content.assemble((f"  {keys:<22}", "$accent"), f"{text}\n") for keys, text in rows]
+                lines += [Content.assemble((f"  {keys:<21}", "$accent"), f"{text}\n") for keys, text in rows]
                 lines.append("\n")
             lines.append(("Esc closes", "$muted"))
             yield Static(Content.assemble(*lines), markup=False)
