@@ -51,7 +51,7 @@ class ChatApp(App[None]):
         self._quit_asked_s: float | None = None
 
     def on_mount(self) -> None:
-        """Show the chat, then load the model: importing torch takes seconds that nobody should stare at."""
+        """Show the chat; the screen loads the model once it is painted."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         wanted = theme_name(self._settings.theme)
@@ -65,7 +65,6 @@ class ChatApp(App[None]):
                 clock=self._clock,
             )
         )
-        self.call_after_refresh(self._session.start)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: the same actions as the keys."""

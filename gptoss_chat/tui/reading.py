@@ -43,7 +43,18 @@ def read_titles(store: Store) -> list[Title]:
 def read_entries(store: Store, conversation_id: str) -> list[Entry]:
     """The messages on the path to the conversation's current leaf, oldest first."""
     leaf_id = store.conversation(conversation_id).leaf_id
-    return [_entry(store, node) for node in store.path_to(leaf_id)] if leaf_id else []
+    if leaf_id is None:
+        return []
+    versions: dict[str | None, list[str]] = {}
+    nodes = {node.id: node for node in store.nodes(conversation_id)}
+    for node in nodes.values():
+        versions.setdefault(node.parent_id, []).append(node.id)
+    path: list[Entry] = []
+    at: str | None = leaf_id
+    while at is not None:
+        path.append(_entry(nodes[at], versions[nodes[at].parent_id]))
+        at = nodes[at].parent_id
+    return path[::-1]
 
 
 def switch_version(store: Store, node_id: str, step: int) -> bool:
@@ -60,8 +71,7 @@ def switch_version(store: Store, node_id: str, step: int) -> bool:
     return True
 
 
-def _entry(store: Store, node: Node) -> Entry:
-    ids = [sibling.id for sibling in store.siblings(node.id)]
+def _entry(node: Node, ids: list[str]) -> Entry:
     return Entry(
         node_id=node.id,
         role=node.role,

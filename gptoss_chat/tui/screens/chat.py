@@ -89,9 +89,14 @@ class ChatScreen(Screen[None]):
         self._show_status()
         self.set_interval(POLL_S, self._poll)
         self._open(self.conversation_id)
+        self.call_after_refresh(self._load)
         if self.session.store.notice:
             notice = visible(self.session.store.notice)
             self.notify(notice, title="History", severity="warning", timeout=20, markup=False)
+
+    def _load(self) -> None:
+        """Load the model once the first frame is out: importing torch takes seconds, and holds up whatever runs beside it."""
+        self.set_timer(POLL_S, self.session.start)
 
     def on_resize(self) -> None:
         """The width decides what has room."""

@@ -38,6 +38,8 @@ class RoutingMap(Widget):
         self._dirty = False
         self._styles: dict[tuple[int, int], Style] = {}
         self._colours = cividis(STEPS)
+        self._frame_width = -1  # width that _levels is for; -1: it is out of date
+        self._levels = (np.zeros((0, 0), np.int64), np.zeros((0, 0), np.bool_))
 
     def on_mount(self) -> None:
         """Draw at most FRAMES_PER_S times a second."""
@@ -67,6 +69,7 @@ class RoutingMap(Widget):
         self._now_LE = np.zeros_like(self._past_LE)
         np.put_along_axis(self._now_LE, experts_LK.astype(np.int64), weights_LK.astype(np.float32), axis=1)
         self._tokens += 1
+        self._frame_width = -1
         self._dirty = True
 
     def _frame(self) -> None:
@@ -108,7 +111,9 @@ class RoutingMap(Widget):
             return Strip([Segment(self.caption()[:width], base + Style(dim=True))]).adjust_cell_length(width, base)
         if y < CAPTION_ROWS:
             return Strip.blank(width, base)
-        levels, chosen = self.levels()
+        if self._frame_width != width:
+            self._frame_width, self._levels = width, self.levels()
+        levels, chosen = self._levels
         row = y - CAPTION_ROWS
         if self._wide(width):
             if row >= levels.shape[0]:
