@@ -75,7 +75,11 @@ async def test_long_conversation_mounts_few_messages(make_bench: MakeBench, stor
 
 async def test_reader_who_scrolled_up_is_left_alone(make_bench: MakeBench, store: Store) -> None:
     """New text does not move the view; going to the bottom follows again, and extra messages are unmounted."""
-    bench = make_bench(lambda _: ("", "word\n\n" * 30), resume=long_conversation(store, 20), pause_at=40)
+
+    def script(prompt: str) -> tuple[str, str]:
+        return "", "word\n\n" * 20 if prompt.rstrip().endswith("More<|end|>") else "Short."
+
+    bench = make_bench(script, resume=long_conversation(store, 20), pause_at=40)
     async with bench.app.run_test(size=(100, 30)) as pilot:
         await bench.until(pilot, lambda: len(bench.screen.query(".message")) == MOUNTED)
         await bench.send(pilot, "More")
