@@ -13,6 +13,9 @@ import pytest
 
 from tests.e2e.conftest import Command, one_sentence
 
+# At this temperature the model rambles: with this seed for hundreds of tokens, so that there is time to end it.
+RAMBLE = ("-p", "Hello", "--jsonl", "--temperature", "5", "--max-tokens", "1500", "--seed", "1")
+
 
 def test_answer_is_on_stdout_alone(command: Command) -> None:
     """The answer, a newline, and nothing else anywhere."""
@@ -136,7 +139,7 @@ def test_broken_pipe_is_silent(command: Command) -> None:
 
 def test_interrupt_keeps_the_partial_answer(command: Command) -> None:
     """Ctrl+C ends with 130; prompt and partial answer are in the history, as stopped."""
-    process = command.start("-p", "Hello", "--jsonl", "--temperature", "5", "--max-tokens", "1500")
+    process = command.start(*RAMBLE)
     _wait_for_tokens(process, 5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -147,9 +150,9 @@ def test_interrupt_keeps_the_partial_answer(command: Command) -> None:
 
 def test_kill_keeps_the_prompt_and_what_was_saved(command: Command) -> None:
     """After kill -9 in the middle of an answer, the next start shows the prompt and the answer so far, as stopped."""
-    process = command.start("-p", "Hello", "--jsonl", "--temperature", "5", "--max-tokens", "1500")
+    process = command.start(*RAMBLE)
     _wait_for_tokens(process, 5)
-    time.sleep(0.8)
+    _wait_for_save(command)
     process.kill()
     process.communicate()
     listed = json.loads(command.run("history", "list", "--json").stdout)
@@ -169,6 +172,21 @@ def _wait_for_tokens(process: object, count: int) -> None:
     pytest.fail("the answer ended too soon")
 
 
+def _wait_for_save(command: Command) -> None:
+    """Until something of the answer is in the database."""
+    end_s = time.monotonic() + 20
+    with sqlite3.connect(_database(command)) as db:
+        while time.monotonic() < end_s:
+            if db.execute("SELECT 1 FROM node WHERE role = 'assistant' AND length(raw_ids) > 0").fetchone():
+                return
+            time.sleep(0.01)
+    pytest.fail("nothing of the answer was saved")
+
+
+def _database(command: Command) -> Path:
+    return Path(command.env["XDG_DATA_HOME"]) / "gptoss-chat" / "history.db"
+
+
 def _messages(command: Command) -> list[tuple[str, str]]:
-    with sqlite3.connect(Path(command.env["XDG_DATA_HOME"]) / "gptoss-chat" / "history.db") as db:
+    with sqlite3.connect(_database(command)) as db:
         return db.execute("SELECT role, status FROM node ORDER BY seq").fetchall()
