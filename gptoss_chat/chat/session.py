@@ -6,6 +6,7 @@ A reader who is slow, or gone, slows nothing and loses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -173,7 +174,8 @@ class Session:
             if not isinstance(error, GptossChatError):
                 _log.exception("turn %s", turn.reply_node_id)
             finished = TurnFinished(TurnStatus.FAILED, FinishReason.ERROR, "", "", None, error)
-            if not isinstance(error, HistoryError):
+            # A history that can't be written can't take this either; the reader is told of the first error.
+            with contextlib.suppress(HistoryError):
                 self.store.finish_reply(turn.reply_node_id, status=TurnStatus.FAILED)
         turn.emit(finished)
 
@@ -210,23 +212,26 @@ class _Running:
         sampling = dataclasses.replace(turn.options.sampling, stop_ids=encoding.stop_ids)
         record_from = len(render(encoding, messages[:-1], generate=False))
         generation = self._model.engine.submit(GenerateRequest(tuple(prompt), sampling, record_from=record_from))
-        while True:
-            generation.wait(0.05)
-            if turn.cancelled or self._closing.is_set():
-                generation.cancel()
-            for event in generation.drain():
-                match event:
-                    case PrefillProgress():
-                        turn.emit(Prefilling(event.done, event.total, event.reused))
-                    case TokenEvent():
-                        turn.emit(*self._token(event))
-                        if self._reply.stopped:
-                            generation.cancel()
-                    case Finished():
-                        return self._finish(event)
-                    case _:
-                        assert_never(event)
-            self._save_partial()
+        try:
+            while True:
+                generation.wait(0.05)
+                if turn.cancelled or self._closing.is_set():
+                    generation.cancel()
+                for event in generation.drain():
+                    match event:
+                        case PrefillProgress():
+                            turn.emit(Prefilling(event.done, event.total, event.reused))
+                        case TokenEvent():
+                            turn.emit(*self._token(event))
+                            if self._reply.stopped:
+                                generation.cancel()
+                        case Finished():
+                            return self._finish(event)
+                        case _:
+                            assert_never(event)
+                self._save_partial()
+        finally:
+            generation.cancel()  # when the history fails in the middle, nobody reads the rest
 
     def _token(self, event: TokenEvent) -> list[TurnEvent]:
         if self._reply.stopped:

@@ -88,7 +88,7 @@ def measure(name: str, folder: Path, prompt_tokens: int, decode_tokens: int) -> 
     began_s = time.monotonic()
     model = load_model(folder)
     load_s = time.monotonic() - began_s
-    engine = Engine(model, cache_bytes=max(2**28, 2 * (prompt_tokens + decode_tokens) * model.spec.kv_bytes_per_token))
+    engine = Engine(model, cache_bytes=max(2**28, 2 * (prompt_tokens + decode_tokens) * model.kv_bytes_per_token))
     try:
         rng = random.Random(0)
         prompt = tuple(rng.randrange(min(model.spec.vocab, 199_000)) for _ in range(prompt_tokens))

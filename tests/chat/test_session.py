@@ -10,7 +10,7 @@ from gptoss_chat.chat.events import AnswerDelta, Prefilling, ReasoningDelta, Rou
 from gptoss_chat.chat.session import ModelState, Session
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.engine.types import FinishReason, SamplingParams
-from gptoss_chat.errors import CheckpointError, UsageError
+from gptoss_chat.errors import CheckpointError, HistoryError, UsageError
 from gptoss_chat.harmony import HarmonyEncoding
 from gptoss_chat.history import Store, decode_routes
 from tests.chat.conftest import MakeSession, finish
@@ -148,6 +148,27 @@ def test_failed_load_is_told_in_every_turn(store: Store) -> None:
     assert store.node(turn.user_node_id).text == "hello"
     assert store.node(turn.reply_node_id).status == "failed"
     session.close()
+
+
+def test_history_that_fails_ends_the_turn_and_the_next_one_runs(
+    encoding: HarmonyEncoding, store: Store, make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at the end of an answer is told, and neither it nor its second failure stops the session."""
+    session = make_session(ScriptedEngine(encoding))
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise HistoryError("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "finish_reply", full)
+        turn = session.ask(None, "hello", PLAIN)
+        finish(turn)
+    assert turn.result is not None
+    assert isinstance(turn.result.error, HistoryError)
+    again = session.ask(turn.conversation_id, "again", PLAIN)
+    finish(again)
+    assert again.result is not None
+    assert again.result.status is TurnStatus.COMPLETE
 
 
 def test_typed_control_tokens_are_text(encoding: HarmonyEncoding, make_session: MakeSession) -> None:
