@@ -19,7 +19,7 @@ from gptoss_chat.builtin.recipe.mxfp4 import pack, quantised, unpack
 from gptoss_chat.builtin.recipe.optim import MuonAdam, orthogonalised
 from gptoss_chat.builtin.recipe.tokenizer import train_tokenizer
 from gptoss_chat.builtin.recipe.train import TrainingPlan
-from gptoss_chat.builtin.recipe.training_model import ModelShape, TrainingModel, _Swiglu
+from gptoss_chat.builtin.recipe.training_model import ModelShape, TrainingModel, _ExpertMix, rounded, swiglu
 
 VOCAB = 512
 
@@ -47,6 +47,7 @@ def model() -> TrainingModel:
         for name, weight in made.named_parameters():
             if "bias" in name or "sinks" in name or name == "head":
                 weight.normal_(0, 0.2)
+            weight.copy_(rounded(name, weight))
     return made
 
 
@@ -77,10 +78,28 @@ def test_quantised_values_are_nearest() -> None:
     assert torch.allclose((quantised(values) - values).abs(), nearest)
 
 
-def test_swiglu_gradient_equals_autograd() -> None:
-    """The gradient that is written out is the true one, clamps included."""
-    gate_up = (torch.randn(7, 12, dtype=torch.float64) * 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: _Swiglu.apply(x, 2.0), (gate_up,))
+def test_expert_gradient_equals_autograd() -> None:
+    """The gradient that is written out is the true one: clamps, an expert that nobody chose, and the mix included."""
+    torch.manual_seed(1)
+    experts, hidden, inner = 4, 6, 5
+    x, mix, gate_up, gate_up_bias, down, down_bias = (
+        torch.randn(size, dtype=torch.float64, requires_grad=True)
+        for size in ((7, hidden), (7, 2), (experts, 2 * inner, hidden), (experts, 2 * inner), (experts, hidden, inner), (experts, hidden))
+    )
+    chosen = torch.tensor([[0, 1], [1, 0], [3, 1], [0, 3], [1, 3], [3, 0], [0, 1]])
+    operands = (x, mix, chosen, gate_up, gate_up_bias, down, down_bias, 1.5)
+    expected = torch.zeros(7, hidden, dtype=torch.float64)
+    for token, row in enumerate(chosen.tolist()):
+        for choice, expert in enumerate(row):
+            middle = swiglu(gate_up[expert] @ x[token] + gate_up_bias[expert], 1.5)
+            expected[token] += mix[token, choice] * (down[expert] @ middle + down_bias[expert])
+    leaves = [operand for operand in operands if isinstance(operand, torch.Tensor) and operand.requires_grad]
+    seed = torch.randn_like(expected)
+    out = _ExpertMix.apply(*operands)
+    assert torch.allclose(out, expected)
+    ours = torch.autograd.grad(out, leaves, seed)
+    for mine, true in zip(ours, torch.autograd.grad(expected, leaves, seed), strict=True):
+        assert torch.allclose(mine, true)
 
 
 def test_encoding_equals_the_app(answerer: Answerer, tokenizer: Tokenizer, samples: list[Sample]) -> None:
@@ -138,7 +157,7 @@ def test_training_step_lowers_the_loss(tokenizer: Tokenizer, samples: list[Sampl
     torch.manual_seed(0)
     shape = ModelShape(VOCAB, hidden=32, layers=2, q_heads=2, head_dim=16, intermediate=32, experts=4)
     model = TrainingModel(shape)
-    optimiser = MuonAdam(model, muon_lr=0.02, adam_lr=0.004)
+    optimiser = MuonAdam(model, rounded, muon_lr=0.02, adam_lr=0.004)
     encoder = Encoder(tokenizer)
     batch = batch_of(encoder, [encoder.encode(asked, dated=False) for asked in samples[:6]])
     losses = []

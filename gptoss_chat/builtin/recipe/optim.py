@@ -1,6 +1,12 @@
-"""Muon for the matrices of the hidden layers, Adam for the rest. Knows nothing of models but their parameter names."""
+"""Muon for the matrices of the hidden layers, Adam for the rest. Knows nothing of models but their parameter names.
+
+The optimiser keeps the exact weights; the model holds them rounded as the exported file will, and its gradient at the rounded
+weights moves the exact ones (quantisation-aware training with a straight-through gradient, one rounding an update).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +14,7 @@ from torch import Tensor, nn
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
+def orthogonalised(matrices: Tensor, steps: int = 4) -> Tensor:
     """Nearest orthogonal matrices, roughly (singular values in about 0.7 to 1.2): [..., A, B] -> [..., A, B]."""
     a, b, c = _NEWTON_SCHULZ
     x: Tensor = matrices
@@ -23,50 +29,69 @@ def orthogonalised(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 class MuonAdam:
-    """One optimiser over a model: matrices inside `blocks` (but the router's) by Muon, everything else by Adam.
+    """One optimiser over a model: matrices inside `blocks` (but the router's) by Muon, everything else by Adam."""
 
-    Matrices that stack several of different use (queries, keys and values) are split by rows first.
-    """
-
-    def __init__(self, model: nn.Module, *, muon_lr: float, adam_lr: float, decay: float = 0.01) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        rounded: Callable[[str, Tensor], Tensor],
+        *,
+        muon_lr: float,
+        adam_lr: float,
+        decay: float = 0.01,
+    ) -> None:
         self.muon_lr, self.adam_lr, self.decay = muon_lr, adam_lr, decay
-        named = list(model.named_parameters())
-        self.muon = [
-            p for name, p in named if "blocks" in name and p.ndim >= 2 and "router" not in name and "bias" not in name
+        self._rounded = rounded
+        self._weights = dict(model.named_parameters())
+        self.exact = {name: weight.detach().clone() for name, weight in self._weights.items()}
+        muon = [
+            name
+            for name, weight in self._weights.items()
+            if "blocks" in name and weight.ndim >= 2 and "router" not in name and "bias" not in name
         ]
-        chosen = {id(p) for p in self.muon}
-        self.adam = [p for _, p in named if id(p) not in chosen]
-        self.momentum = [torch.zeros_like(p) for p in self.muon]
-        self.first = [torch.zeros_like(p) for p in self.adam]
-        self.second = [torch.zeros_like(p) for p in self.adam]
+        self.momentum = {name: torch.zeros_like(self.exact[name]) for name in muon}
+        self.first = {name: torch.zeros_like(w) for name, w in self.exact.items() if name not in self.momentum}
+        self.second = {name: torch.zeros_like(w) for name, w in self.first.items()}
         self.steps = 0
+        self._round()
 
     def state(self) -> dict[str, object]:
         """What a checkpoint keeps."""
-        return {"momentum": self.momentum, "first": self.first, "second": self.second, "steps": self.steps}
+        kept = {"exact": self.exact, "momentum": self.momentum, "first": self.first, "second": self.second}
+        return {**kept, "steps": self.steps}
 
+    @torch.no_grad()
     def restore(self, state: dict[str, object]) -> None:
         """Takes the place of the state that `state` gave."""
-        for name in ("momentum", "first", "second"):
+        for name in ("exact", "momentum", "first", "second"):
             setattr(self, name, state[name])
         self.steps = int(state["steps"])  # type: ignore[call-overload]
+        self._round()
+
+    @torch.no_grad()
+    def _round(self) -> None:
+        for name, weight in self._weights.items():
+            weight.copy_(self._rounded(name, self.exact[name]))
 
     @torch.no_grad()
     def step(self, scale: float) -> None:
         """One update with both learning rates times `scale`; gradients are cleared."""
         self.steps += 1
-        for weight, momentum in zip(self.muon, self.momentum, strict=True):
-            assert weight.grad is not None
-            momentum.lerp_(weight.grad, 0.05)
-            update = orthogonalised(weight.grad.lerp(momentum, 0.95))
-            rate = self.muon_lr * scale
-            weight.mul_(1 - rate * self.decay)
-            weight.add_(update, alpha=-rate * max(1.0, weight.shape[-2] / weight.shape[-1]) ** 0.5)
-            weight.grad = None
+        rate = self.muon_lr * scale
+        for name, momentum in self.momentum.items():
+            grad, exact = self._weights[name].grad, self.exact[name]
+            assert grad is not None
+            momentum.lerp_(grad, 0.05)
+            update = orthogonalised(grad.lerp(momentum, 0.95))
+            exact.mul_(1 - rate * self.decay)
+            exact.add_(update, alpha=-rate * max(1.0, exact.shape[-2] / exact.shape[-1]) ** 0.5)
         warm1, warm2 = 1 - 0.9**self.steps, 1 - 0.98**self.steps
-        for weight, first, second in zip(self.adam, self.first, self.second, strict=True):
-            assert weight.grad is not None
-            first.lerp_(weight.grad, 0.1)
-            second.lerp_(weight.grad.square(), 0.02)
-            weight.addcdiv_(first / warm1, (second / warm2).sqrt_().add_(1e-8), value=-self.adam_lr * scale)
+        for name, first in self.first.items():
+            grad, second = self._weights[name].grad, self.second[name]
+            assert grad is not None
+            first.lerp_(grad, 0.1)
+            second.lerp_(grad.square(), 0.02)
+            self.exact[name].addcdiv_(first / warm1, (second / warm2).sqrt_().add_(1e-8), value=-self.adam_lr * scale)
+        for weight in self._weights.values():
             weight.grad = None
+        self._round()
