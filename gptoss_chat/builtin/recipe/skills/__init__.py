@@ -1,0 +1,1 @@
+"""What the built-in model is taught, one module for each skill; no module knows of samples, splits or tokens."""
