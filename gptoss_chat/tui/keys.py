@@ -1,6 +1,7 @@
 """The one list of what a person can do: bindings, the key screen and the command palette are made from it.
 
-It knows nothing of how an action is carried out.
+It knows nothing of how an action is carried out. The built-in model has learnt these keys by heart
+(gptoss_chat/builtin/recipe/skills/app.py), so a key that it names keeps its action until that model is trained again.
 """
 
 from __future__ import annotations
