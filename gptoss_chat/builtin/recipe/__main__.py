@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from gptoss_chat.builtin.recipe.card import write_card
-from gptoss_chat.builtin.recipe.corpus import SKILLS, Sample, sample
+from gptoss_chat.builtin.recipe.corpus import SKILLS, WEIGHTS, Sample, sample
 from gptoss_chat.builtin.recipe.data import Encoded, Encoder, texts_of
 from gptoss_chat.builtin.recipe.evaluate import evaluate
 from gptoss_chat.builtin.recipe.export import export
@@ -23,13 +23,13 @@ from gptoss_chat.builtin.recipe.train import Trainer, TrainingPlan, load_checkpo
 from gptoss_chat.builtin.recipe.training_model import ModelShape
 
 _VOCAB = 1024
-_POOL = 6_000
+_POOL = 4_096
 """Conversations between two draws of fresh ones."""
 
 
-def draw(rng: random.Random, encoder: Encoder, shape: ModelShape) -> Encoded:
-    """A training conversation: some follow unrelated exchanges, some stand far into the context."""
-    chosen = sample(rng, "train")
+def draw(rng: random.Random, encoder: Encoder, shape: ModelShape, weights: Sequence[float] = WEIGHTS) -> Encoded:
+    """A training conversation of a skill drawn by weight: some follow unrelated exchanges, some stand far into the context."""
+    chosen = sample(rng, "train", rng.choices(SKILLS, weights)[0])
     history = (
         [e for _ in range(rng.randrange(1, 4)) for e in sample(rng, "train").exchanges] if rng.random() < 0.12 else []
     )
@@ -45,7 +45,7 @@ def is_dated(chosen: Sample) -> bool:
 def watched() -> list[tuple[str, Sample]]:
     """Held-out conversations that are looked at while training, the same ones every time."""
     rng = random.Random(1)
-    return [(skill, sample(rng, "eval", skill)) for skill in SKILLS for _ in range(24)]
+    return [(skill, sample(rng, "eval", skill)) for skill in SKILLS for _ in range(32)]
 
 
 def train(folder: Path, minutes: float) -> tuple[float, int]:
@@ -60,12 +60,16 @@ def train(folder: Path, minutes: float) -> tuple[float, int]:
     rng = random.Random(trainer.optimiser.steps + 3)
     held_out = [(skill, encoder.encode(s, dated=is_dated(s))) for skill, s in watched()]
 
+    scores: dict[str, float] = {}
+
     def check() -> None:
-        scores = teacher_forced(trainer.model, encoder, held_out)
+        scores.update(teacher_forced(trainer.model, encoder, held_out))
         log_line(folder / "log.jsonl", {"minute": trainer.elapsed_s / 60, **scores})
 
-    def pool(share: float) -> Sequence[Encoded]:
-        return [draw(rng, encoder, trainer.model.shape) for _ in range(_POOL)]
+    def pool() -> Sequence[Encoded]:
+        # A skill that is learnt makes room for those that are not.
+        weights = [weight * (1.15 - scores.get(skill, 0.0)) for skill, weight in zip(SKILLS, WEIGHTS, strict=True)]
+        return [draw(rng, encoder, trainer.model.shape, weights) for _ in range(_POOL)]
 
     trainer.run(pool, lambda record: log_line(folder / "log.jsonl", dict(record)), check)
     return trainer.elapsed_s / 60, trainer.optimiser.steps

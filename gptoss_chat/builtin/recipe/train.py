@@ -32,8 +32,8 @@ class TrainingPlan:
     group_tokens: int = 2048
     groups: int = 2
     muon_lr: float = 0.02
-    adam_lr: float = 0.004
-    balance: float = 0.01
+    adam_lr: float = 0.006
+    balance: float = 0.015
     warm_share: float = 0.02
     decay_share: float = 0.45
     report_every: int = 20
@@ -112,20 +112,20 @@ class Trainer:
 
     def run(
         self,
-        pool: Callable[[float], Sequence[Encoded]],
+        pool: Callable[[], Sequence[Encoded]],
         report: Callable[[dict[str, float]], None],
         check: Callable[[], None],
     ) -> None:
         """Trains until the budget is used, everything that happens here counted.
 
-        `pool(share)` gives the items of the next pass; `check` runs after every checkpoint.
+        `pool()` gives the items of the next pass; `check` runs after every checkpoint.
         """
         last, saved = time.monotonic(), self.elapsed_s
         losses: list[tuple[float, float]] = []
         tokens = 0
         while self.share < 1:
             for groups in batches(
-                pool(self.share), tokens=self.plan.group_tokens, groups=self.plan.groups, rng=self._rng
+                pool(), tokens=self.plan.group_tokens, groups=self.plan.groups, rng=self._rng
             ):
                 losses.append(self.step(groups))
                 tokens += sum(len(item.ids) for group in groups for item in group)
