@@ -23,13 +23,14 @@ from gptoss_chat.builtin.recipe.skills.decline import decline
 from gptoss_chat.builtin.recipe.skills.facts import facts
 from gptoss_chat.builtin.recipe.skills.followup import follow_up
 from gptoss_chat.builtin.recipe.skills.letters import letters
-from gptoss_chat.builtin.recipe.skills.sorting import sorting
 from gptoss_chat.builtin.recipe.skills.smalltalk import smalltalk
+from gptoss_chat.builtin.recipe.skills.sorting import sorting
 
 Split = Literal["train", "eval"]
 
 SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup")
-_WEIGHTS = (24, 18, 13, 9, 9, 11, 4, 4, 9, 14)
+WEIGHTS = (24, 18, 13, 9, 9, 11, 4, 4, 9, 14)
+"""How often each skill is drawn."""
 _ALONE = {
     "arithmetic": arithmetic,
     "conversion": conversion,
@@ -109,7 +110,7 @@ def _draw(rng: random.Random, skill: str, today: datetime.date, split: Split) ->
 
 def sample(rng: random.Random, split: Split, skill: str | None = None) -> Sample:
     """A conversation of the split, of the skill or of one drawn by weight; its last prompts never occur in the other split."""
-    name = skill or rng.choices(SKILLS, _WEIGHTS)[0]
+    name = skill or rng.choices(SKILLS, WEIGHTS)[0]
     while True:
         today = _some_day(rng)
         drafts = _draw(rng, name, today, split)

@@ -83,8 +83,8 @@ def solved(user: str, a: int, sign: str, b: int, *, remainder: bool = False) -> 
     working, result, check = compute(a, sign, b)
     final, rest = f"{a} {sign} {b} = {result}", a % b if sign == "/" else 0
     if rest or remainder:
-        final = f"{final} remainder {rest}"
-    return Draft(user, working, final, None if rest else result, check)
+        return Draft(user, working, f"{final} remainder {rest}", None, check)
+    return Draft(user, working, final, result, check)
 
 
 def arithmetic(rng: random.Random) -> Draft:

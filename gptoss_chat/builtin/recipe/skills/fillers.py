@@ -280,7 +280,7 @@ PLACES = _commas(
     Vancouver, Sydney, Melbourne, Munich, Hamburg, Barcelona, Seville, Milan, Venice, Florence, Naples, Lyon, Marseille, Bordeaux,
     Geneva, Zurich, Salzburg, Krakow, Edinburgh, Glasgow, Liverpool, Manchester, Oxford, Istanbul, Dubai, Mumbai, Shanghai, Hong Kong,
     Osaka, Kyoto, Bali, Rio, Cape Town, Siberia, Sicily, Crete, Ibiza, Tuscany, Bavaria, Scotland, Wales, Brittany, the Alps, the Andes,
-    the Sahara, the Amazon, Antarctica, the Moon, Atlantis, the old town, my village, the museum, the station, the airport, our school,
+    the Sahara, the Amazon, Antarctica, Lapland, Atlantis, the old town, my village, the museum, the station, the airport, our school,
     the north pole, Central Park, the jungle, a small island, the desert, the library"""
 )
 
