@@ -66,8 +66,12 @@ def key_of(*questions: str) -> str:
     return " / ".join(question.lower().rstrip("?.") for question in questions)
 
 
+_SALT = 9300
+"""Start of the hash, chosen so that the few greetings of one word, which nothing else teaches, are for training."""
+
+
 def _split_of(text: str) -> Split:
-    return "eval" if zlib.crc32(text.encode()) % 10 == 0 else "train"
+    return "eval" if zlib.crc32(text.encode(), _SALT) % 10 == 0 else "train"
 
 
 @functools.cache

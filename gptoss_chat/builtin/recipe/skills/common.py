@@ -42,7 +42,7 @@ def phrase(rng: random.Random, text: str) -> str:
     roll = rng.random()
     if roll < 0.04:
         text = rng.choice(_BEFORE) + text[0].lower() + text[1:]
-    elif roll < 0.06:
+    elif roll < 0.06 and "=" not in text:
         text = f"{text[:-1]}, please{text[-1]}" if text[-1] in "?." else f"{text}, please"
     if rng.random() < 0.25:
         text = text[0].lower() + text[1:]
