@@ -5,8 +5,9 @@ Legend: T tokens, L layers, K chosen experts a token, E experts a layer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from gptoss_chat.history import Node, Store, decode_routes
 from gptoss_chat.history.routes import Routing
 from gptoss_chat.routing.tokens import TEXT, channels_of, spelling, texts_of
 
-_USUAL_COUNTS = (8, 16, 32, 64, 128, 256)
+_USUAL_COUNTS: Final = (8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +68,40 @@ class Routes:
             weights_TLK=self.weights_TLK[mask_T],
         )
 
+    def only_turn(self, turn: int) -> Routes:
+        """The tokens of one turn, which is then the only one. Raises IndexError when there is no such turn."""
+        part = self.select(self.turns_T == turn)
+        return replace(part, turn_ids=(self.turn_ids[turn],), turns_T=np.zeros_like(part.turns_T))
 
-def turn_routes(store: Store, reply_id: str, encoding: HarmonyEncoding | None, experts: int | None = None) -> Routes:
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """What reading a model's routes takes; both are None for a model that is not on this machine."""
+
+    encoding: HarmonyEncoding | None = None
+    experts: int | None = None
+
+
+ModelOf = Callable[[str], KnownModel]  # by the name that the history has
+
+
+def turn_routes(store: Store, reply_id: str, model_of: ModelOf) -> Routes:
     """The routing stored with one reply. Raises HistoryError when there is none, or it is damaged."""
-    return _joined(store, [store.node(reply_id)], encoding, experts)
+    return _joined(store, [store.node(reply_id)], model_of)
 
 
-def path_routes(store: Store, node_id: str, encoding: HarmonyEncoding | None, experts: int | None = None) -> Routes:
+def path_routes(store: Store, node_id: str, model_of: ModelOf) -> Routes:
     """The routing of every turn from the root to `node_id`; turns of another model than the last one are left out.
 
     Raises HistoryError when none is stored, or one is damaged.
     """
-    return _joined(store, store.path_to(node_id), encoding, experts)
+    return _joined(store, store.path_to(node_id), model_of)
 
 
-def conversation_routes(
-    store: Store, conversation_id: str, encoding: HarmonyEncoding | None, experts: int | None = None
-) -> Routes:
+def conversation_routes(store: Store, conversation_id: str, model_of: ModelOf) -> Routes:
     """As `path_routes`, for the branch of a conversation that was shown last."""
     leaf_id = store.conversation(conversation_id).leaf_id
-    return _joined(store, store.path_to(leaf_id) if leaf_id else [], encoding, experts)
+    return _joined(store, store.path_to(leaf_id) if leaf_id else [], model_of)
 
 
 def text_routes(record: Routing, encoding: HarmonyEncoding, *, model: str, experts: int) -> Routes:
@@ -128,7 +143,7 @@ def routes_of(
     )
 
 
-def _joined(store: Store, nodes: Sequence[Node], encoding: HarmonyEncoding | None, experts: int | None) -> Routes:
+def _joined(store: Store, nodes: Sequence[Node], model_of: ModelOf) -> Routes:
     turns: list[tuple[str, Routing]] = []
     model: str | None = None
     for node in reversed(nodes):
@@ -143,7 +158,8 @@ def _joined(store: Store, nodes: Sequence[Node], encoding: HarmonyEncoding | Non
                 turns.insert(0, (node.id, record))
     if not turns:
         raise HistoryError("No routing is stored here.", "It is stored with every answer once the answer ends.")
-    return routes_of(turns, encoding, model=model or "", experts=experts)
+    known = model_of(model or "")
+    return routes_of(turns, known.encoding, model=model or "", experts=known.experts)
 
 
 def _usual(experts: int) -> int:

@@ -10,12 +10,18 @@ import pytest
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
-from gptoss_chat.routing import CHANNELS, conversation_routes, path_routes, text_routes, turn_routes
+from gptoss_chat.routing import CHANNELS, KnownModel, conversation_routes, path_routes, text_routes, turn_routes
 from gptoss_chat.routing.tokens import channels_of, spelling, texts_of
 from tests.encodings import byte_encoding
 from tests.routing.examples import EXPERTS, example_routes, random_record, stored_turn, tokens_of, turn_tokens
 
 ENCODING = byte_encoding()
+
+
+def model_of(name: str) -> KnownModel:
+    """The one model of these tests."""
+    assert name == "tiny"
+    return KnownModel(ENCODING, EXPERTS)
 
 
 @pytest.fixture
@@ -88,12 +94,12 @@ def test_stored_turn_comes_back(store: Store) -> None:
     talk = store.new_conversation("t", date="2026-01-02")
     record = random_record(turn_tokens(ENCODING, "Hi", "Hm.", "Hello"))
     reply_id = stored_turn(store, talk.id, None, record)
-    routes = turn_routes(store, reply_id, ENCODING, EXPERTS)
+    routes = turn_routes(store, reply_id, model_of)
     assert (routes.model, routes.experts, routes.turn_ids) == ("tiny", EXPERTS, (reply_id,))
     assert np.array_equal(routes.experts_TLK, record.experts)
     assert np.array_equal(routes.weights_TLK, record.weights)
     assert routes.positions_T.tolist() == list(range(7, 7 + len(record.token_ids)))
-    unnamed = turn_routes(store, reply_id, None)
+    unnamed = turn_routes(store, reply_id, lambda name: KnownModel())
     assert unnamed.experts == 16  # the smallest usual count that holds the ids
     assert unnamed.texts[1] == f"<{ord('u')}>"
 
@@ -108,20 +114,20 @@ def test_conversation_is_the_path_that_is_shown(store: Store) -> None:
     stored_turn(store, talk.id, first, random_record(ids, seed=5))
     nothing = stored_turn(store, talk.id, first, None)
     last = stored_turn(store, talk.id, nothing, random_record(ids, seed=3, start=50))
-    routes = conversation_routes(store, talk.id[:8], ENCODING, EXPERTS)
+    routes = conversation_routes(store, talk.id[:8], model_of)
     assert routes.turn_ids == (first, last)
     assert routes.turns_T.tolist() == [0] * len(ids) + [1] * len(ids)
     assert routes.positions_T[len(ids)] == 50
-    assert path_routes(store, first, ENCODING, EXPERTS).turn_ids == (first,)
+    assert path_routes(store, first, model_of).turn_ids == (first,)
 
 
 def test_turn_without_routing_is_a_sentence(store: Store) -> None:
     """Nothing stored, and an empty conversation."""
     talk = store.new_conversation("t", date="2026-01-02")
     with pytest.raises(HistoryError, match="No routing"):
-        conversation_routes(store, talk.id, ENCODING)
+        conversation_routes(store, talk.id, model_of)
     with pytest.raises(HistoryError, match="No routing"):
-        turn_routes(store, stored_turn(store, talk.id, None, None), ENCODING)
+        turn_routes(store, stored_turn(store, talk.id, None, None), model_of)
 
 
 def test_plain_text_stands_in_no_channel() -> None:

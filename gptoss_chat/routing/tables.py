@@ -1,0 +1,97 @@
+"""Routing as CSV, JSON and NPZ, for other programs to read; it knows nothing of pictures or terminals.
+
+CSV has one row for every token, layer and chosen expert, and these columns:
+
+    turn        the reply's id, or "text"
+    position    of the token in that turn's prompt, from 0
+    token_id    in the model's vocabulary
+    text        of the token; a character of several tokens stands with the last of them
+    channel     control, system, user, analysis, commentary, final, tool, other or text
+    layer       from 0
+    rank        of the expert among those chosen, from 0, the weightiest first
+    expert      from 0
+    weight      float16; a token's weights in a layer sum to 1
+
+JSON holds the same, one object a token with lists [layer][rank], and the analyses. NPZ holds arrays: token_ids uint32 [T],
+positions int32 [T], turns int32 [T] (index in turn_ids), channels uint8 [T] (index in channel_names), experts uint8 and
+weights float16 [T, L, K], text_utf8 uint8 (the texts one after another) and text_ends int64 [T] (where each ends), model
+and expert_count. It loads with allow_pickle=False.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import BinaryIO, Final, TextIO
+
+import numpy as np
+
+from gptoss_chat.routing.record import Routes
+from gptoss_chat.routing.summary import as_json, summarise
+from gptoss_chat.routing.tokens import CHANNELS
+
+FORMAT: Final = "gptoss-chat routes 1"
+COLUMNS: Final = ("turn", "position", "token_id", "text", "channel", "layer", "rank", "expert", "weight")
+
+
+def write_csv(routes: Routes, out: TextIO) -> None:
+    """The rows, under their names."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    places = [(layer, rank) for layer in range(routes.layers) for rank in range(routes.chosen)]
+    for at in range(routes.tokens):
+        head = (*_token(routes, at).values(),)
+        experts, weights = routes.experts_TLK[at].ravel().tolist(), routes.weights_TLK[at].ravel().tolist()
+        writer.writerows(
+            (*head, layer, rank, expert, f"{weight:.5g}")  # five digits tell every float16 from its neighbours
+            for (layer, rank), expert, weight in zip(places, experts, weights, strict=True)
+        )
+
+
+def write_json(routes: Routes, out: TextIO) -> None:
+    """One object; ASCII only, a line a token."""
+    head = {
+        "format": FORMAT,
+        "model": routes.model,
+        "layers": routes.layers,
+        "experts": routes.experts,
+        "experts_per_token": routes.chosen,
+        "turns": routes.turn_ids,
+        "analyses": as_json(summarise(routes)),
+    }
+    out.write(json.dumps(head)[:-1] + ', "tokens": [')
+    for at in range(routes.tokens):
+        weights = [[float(f"{weight:.5g}") for weight in layer] for layer in routes.weights_TLK[at].tolist()]
+        token = {**_token(routes, at), "experts": routes.experts_TLK[at].tolist(), "weights": weights}
+        out.write(("," if at else "") + "\n" + json.dumps(token))
+    out.write("\n]}\n")
+
+
+def write_npz(routes: Routes, out: BinaryIO) -> None:
+    """Compressed arrays."""
+    texts = [text.encode("utf-8", errors="replace") for text in routes.texts]
+    np.savez_compressed(
+        out,
+        model=np.array(routes.model),
+        expert_count=np.array(routes.experts),
+        turn_ids=np.array(routes.turn_ids),
+        channel_names=np.array(CHANNELS),
+        turns=routes.turns_T,
+        positions=routes.positions_T,
+        token_ids=routes.token_ids_T,
+        channels=routes.channels_T,
+        text_utf8=np.frombuffer(b"".join(texts), np.uint8),
+        text_ends=np.cumsum([len(text) for text in texts], dtype=np.int64),
+        experts=routes.experts_TLK,
+        weights=routes.weights_TLK,
+    )
+
+
+def _token(routes: Routes, at: int) -> dict[str, object]:
+    return {
+        "turn": routes.turn_ids[routes.turns_T[at]],
+        "position": int(routes.positions_T[at]),
+        "token_id": int(routes.token_ids_T[at]),
+        "text": routes.texts[at],
+        "channel": CHANNELS[routes.channels_T[at]],
+    }
