@@ -18,6 +18,7 @@ import typer
 
 from gptoss_chat import __version__
 from gptoss_chat.cli import bench, config, doctor, history, models
+from gptoss_chat.cli.routes import routes as routes_command
 from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.paths import Paths, private_folder
 from gptoss_chat.text import printable
@@ -43,6 +44,7 @@ for name, module in (
     ("bench", bench),
 ):
     app.add_typer(module.app, name=name)
+app.command("routes")(routes_command)
 
 
 def run() -> None:
