@@ -1,4 +1,4 @@
-"""The colours of the chat: its two themes and the map's scale; it knows nothing of widgets."""
+"""The colours of the chat: its two themes; it knows nothing of widgets."""
 
 from __future__ import annotations
 
@@ -57,25 +57,6 @@ LIGHT = Theme(
         "block-cursor-text-style": "none",
     },
 )
-
-# Cividis (Nunez, Anderton, Renslow 2018), equally readable with every kind of colour vision.
-_CIVIDIS = (
-    (0, 32, 77), (0, 50, 112), (58, 73, 108), (87, 93, 109), (112, 113, 115),
-    (138, 134, 120), (165, 156, 116), (195, 179, 105), (225, 204, 85), (254, 232, 56),
-)  # fmt: skip
-
-
-def cividis(steps: int) -> list[str]:
-    """`steps` colours from the lowest to the highest, as #rrggbb."""
-    colours = []
-    for step in range(steps):
-        place = step / max(1, steps - 1) * (len(_CIVIDIS) - 1)
-        low = min(int(place), len(_CIVIDIS) - 2)
-        share = place - low
-        mixed = (round(a + (b - a) * share) for a, b in zip(_CIVIDIS[low], _CIVIDIS[low + 1], strict=True))
-        colours.append("#{:02x}{:02x}{:02x}".format(*mixed))
-    return colours
-
 
 def theme_name(setting: str | None) -> str:
     """The theme that a setting means: 'dark' and 'light' are ours, anything else is the toolkit's own name."""

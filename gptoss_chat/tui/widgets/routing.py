@@ -1,45 +1,80 @@
 """A live map of the experts at work: layers down, experts across; it knows arrays, nothing of turns.
 
-Legend: L layers, E experts, K chosen.
+Legend: L layers, E experts, K chosen, N tokens that came since the last frame.
 """
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from gptoss_chat.tui.colours import cividis
+from gptoss_chat.routing.analysis import entropy_bits, shares
+from gptoss_chat.routing.colours import cividis
+from gptoss_chat.tui.widgets.routes_cells import EIGHTHS, Density, Painter, bars, density_for, pooled
 
 HISTORY_KEPT = 0.75  # of a cell's brightness, from one token to the next
 HISTORY_BRIGHT = 0.55  # the brightest that the past can look beside the present token
+HISTORY_TOKENS = 24  # older ones are darker than the darkest step
 FRAMES_PER_S = 12
+FOLD_AT_TOKENS = 256  # tokens kept as they came while nobody looks
 STEPS = 24
 CAPTION_ROWS = 2
+LABEL_COLUMNS = 3
+LONGEST_BAR = 16
+AUTO_ROWS = 16  # of the map, where nothing says how many there may be
+
+# Styles of the map while it fills the screen; the program's own style sheet outranks a widget's.
+_FULL_SIZE: Final = {
+    "width": "1fr", "height": "1fr", "max_height": "100%", "padding": (0, 1), "border": ("none", "black"), "dock": "none",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the map stands in a size: its cells, how many experts share one, and the columns beside it."""
+
+    density: Density
+    share: int
+    labels: int
+    entropy: int  # columns of the entropy; 1 is a glyph, more are a gap and a bar
 
 
 class RoutingMap(Widget):
     """The chosen experts of the newest token bright by their weight, the ones before it fading.
 
-    A cell is one expert in one layer: two columns wide where they fit, else one column and half a row; where even that
-    does not fit, neighbouring experts share a cell, which then shows the brightest. Frames are latest-wins: tokens
-    between two frames are in the history but get no frame of their own.
+    A cell is one expert in one layer, as large as fits; where even a quarter of a character does not, neighbouring experts
+    share a cell, which then shows the brightest. Beside it stands each layer's load entropy. Frames are latest-wins:
+    tokens between two frames are in the history but get no frame of their own. A click fills the screen, and another, or
+    a key, goes back.
     """
 
-    def __init__(self, experts: int = 0) -> None:
+    ALLOW_MAXIMIZE = True
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space", "full_size", "Full size", show=False)]
+
+    def __init__(self, layers: int = 0, experts: int = 0) -> None:
         super().__init__(id="routing")
-        self._experts = experts  # 0: learnt from the first token
-        self._now_LE: NDArray[np.float32] | None = None
-        self._past_LE: NDArray[np.float32] | None = None
+        self._experts = experts  # 0: learnt from the tokens
+        self._layers = layers
+        self._now_LE = np.zeros((layers, experts), np.float32)
+        self._past_LE = np.zeros((layers, experts), np.float32)
+        self._counts_LE = np.zeros((layers, experts), np.int64)
+        self._waiting: list[tuple[NDArray[np.uint8], NDArray[np.float16]]] = []
         self._tokens = 0
-        self._dirty = False
-        self._styles: dict[tuple[int, int], Style] = {}
-        self._colours = cividis(STEPS)
-        self._frame_width = -1  # width that _levels is for; -1: it is out of date
-        self._levels = (np.zeros((0, 0), np.int64), np.zeros((0, 0), np.bool_))
+        self._painter = Painter(cividis(STEPS))
+        self._drawn: tuple[object, list[Strip]] = (None, [])  # what they are for, and the lines
+        self._base: Style | None = None
+        self._came_from: Widget | None = None
 
     def on_mount(self) -> None:
         """Draw at most FRAMES_PER_S times a second."""
@@ -48,118 +83,162 @@ class RoutingMap(Widget):
     @property
     def shape(self) -> tuple[int, int]:
         """(layers, experts) as far as they are known."""
-        return (0, self._experts) if self._now_LE is None else (self._now_LE.shape[0], self._now_LE.shape[1])
+        self._fold()
+        return self._layers, self._experts
+
+    def set_shape(self, layers: int, experts: int) -> None:
+        """Say what the model has, before its first token; what was shown of another shape is forgotten."""
+        self._fold()
+        if (layers, experts) != (self._layers, self._experts):
+            self._layers, self._experts = layers, experts
+            self.clear()
 
     def clear(self) -> None:
         """Forget what was shown."""
-        self._now_LE = self._past_LE = None
+        self._waiting.clear()
         self._tokens = 0
+        shape = (self._layers, self._experts)
+        self._now_LE, self._past_LE = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._counts_LE = np.zeros(shape, np.int64)
+        self._drawn = (None, [])
         self.refresh(layout=True)
 
     def add(self, experts_LK: NDArray[np.uint8], weights_LK: NDArray[np.float16]) -> None:
         """The routing of one more token: ids and their weights (which sum to 1 in each layer)."""
-        layers = experts_LK.shape[0]
-        needed = max(self._experts, int(experts_LK.max(initial=0)) + 1)
-        if self._now_LE is None or self._past_LE is None or self.shape[0] != layers or needed > self.shape[1]:
-            self._experts = _round_up(needed)
-            self._now_LE = np.zeros((layers, self._experts), np.float32)
-            self._past_LE = np.zeros_like(self._now_LE)
-            self.refresh(layout=True)
-        self._past_LE = np.maximum(self._past_LE, self._now_LE * HISTORY_BRIGHT) * np.float32(HISTORY_KEPT)
-        self._now_LE = np.zeros_like(self._past_LE)
-        np.put_along_axis(self._now_LE, experts_LK.astype(np.int64), weights_LK.astype(np.float32), axis=1)
-        self._tokens += 1
-        self._frame_width = -1
-        self._dirty = True
+        self._waiting.append((experts_LK, weights_LK))
+        if len(self._waiting) >= FOLD_AT_TOKENS:
+            self._fold()
 
     def _frame(self) -> None:
-        if self._dirty and self.display:
-            self._dirty = False
+        if self._waiting and self.display:
+            self._fold()
             self.refresh()
 
-    def levels(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def _fold(self) -> None:
+        """Take in the tokens that came."""
+        if not self._waiting:
+            return
+        experts_NLK = np.stack([experts for experts, _ in self._waiting])
+        weights_NLK = np.stack([weights for _, weights in self._waiting]).astype(np.float32)
+        self._waiting.clear()
+        tokens, layers, _ = experts_NLK.shape
+        needed = max(self._experts, int(experts_NLK.max(initial=0)) + 1)
+        if layers != self._layers or needed > self._experts:
+            self._layers, self._experts = layers, _round_up(needed)
+            self.clear()
+        flat_NLK = experts_NLK + (np.arange(layers) * self._experts)[:, None]
+        self._counts_LE += np.bincount(flat_NLK.ravel(), minlength=self._counts_LE.size).reshape(self._counts_LE.shape)
+        for n in range(max(0, tokens - HISTORY_TOKENS), tokens):
+            np.maximum(self._past_LE, self._now_LE * HISTORY_BRIGHT, out=self._past_LE)
+            self._past_LE *= HISTORY_KEPT
+            self._now_LE = np.zeros_like(self._past_LE)
+            self._now_LE.ravel()[flat_NLK[n].ravel()] = weights_NLK[n].ravel()
+        self._tokens += tokens
+        self._drawn = (None, [])
+
+    def load_entropy(self) -> NDArray[np.float64]:
+        """The entropy of each layer's load so far, [L], as a share of its highest, log2 E."""
+        self._fold()
+        return entropy_bits(shares(self._counts_LE)) / max(1.0, math.log2(max(1, self._experts)))
+
+    def levels(self, share: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Brightness [L, cells] from 0 to STEPS - 1, and whether a cell was chosen by the newest token."""
-        assert self._now_LE is not None
-        assert self._past_LE is not None
-        now, past = self._now_LE, self._past_LE
-        share = -(-now.shape[1] // max(1, self.size.width))
-        if share > 1:
-            pad = -now.shape[1] % share
-            now, past = (np.pad(a, ((0, 0), (0, pad))).reshape(a.shape[0], -1, share).max(axis=2) for a in (now, past))
+        self._fold()
+        now, past = pooled(self._now_LE, share), pooled(self._past_LE, share)
         # A weight of one half is already as bright as it gets: with four experts a token, few are higher.
         bright = np.clip(np.maximum(np.sqrt(now * 2), np.sqrt(past * 2) * HISTORY_BRIGHT), 0, 1)
         return np.rint(bright * (STEPS - 1)).astype(np.int64), now > 0
 
-    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+    def caption(self) -> tuple[str, str]:
+        """What the map shows, in two short lines."""
+        layers, experts = self.shape
+        bits = math.log2(max(1, experts))
+        mean = float(self.load_entropy().mean()) * bits if layers else 0.0
+        return f"{layers} × {experts} experts · {self._tokens:,} tokens", f"Load entropy {mean:.2f} of {bits:.2f} bits"
+
+    # How it is drawn -----------------------------------------------------------------------------------------------
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows for a width; the caption included."""
         layers, experts = self.shape
-        if not layers:
+        if not self._tokens:
             return CAPTION_ROWS + 1
-        return CAPTION_ROWS + (layers if self._wide(width) and experts else -(-layers // 2))
+        rows = max(1, viewport.height // 2 - CAPTION_ROWS) if viewport else AUTO_ROWS
+        return CAPTION_ROWS + self._layout_in(width, rows).density.size(layers, experts)[1]
 
-    def _wide(self, width: int) -> bool:
-        return 2 * self.shape[1] <= width and self.shape[0] <= 16
+    def _layout_in(self, width: int, rows: int) -> _Layout:
+        layers, experts = self.shape
+        density = density_for(layers, experts, width, rows)
+        share = -(-experts // max(1, 2 * width)) if density is Density.QUARTER else 1
+        spare = width - density.size(layers, -(-experts // share))[0]
+        if spare >= LABEL_COLUMNS + 8:
+            return _Layout(density, share, LABEL_COLUMNS, min(LONGEST_BAR, spare - LABEL_COLUMNS))
+        return _Layout(density, share, LABEL_COLUMNS if spare > LABEL_COLUMNS else 0, 1 if spare > 0 else 0)
 
     def render_line(self, y: int) -> Strip:
         """One row of the panel."""
-        width = self.size.width
-        base = self.rich_style
-        if self._now_LE is None:
-            text = "Routing map" if y == 0 else "Experts light up as the model writes." if y == 2 else ""
-            return Strip([Segment(text[:width], base + Style(dim=y > 0))]).adjust_cell_length(width, base)
-        if y == 0:
-            return Strip([Segment(self.caption()[:width], base + Style(dim=True))]).adjust_cell_length(width, base)
+        if y == 0 or self._base is None:
+            self._base = self.rich_style  # slow to make, and the same for all rows
+        width, base = self.size.width, self._base
+        quiet = base + Style(dim=True)
+        self._fold()
+        if not self._tokens:
+            text = ("Routing map", "", "Experts light up as the model writes.")[y] if y < 3 else ""
+            return Strip([Segment(text[:width], quiet if y else base)]).adjust_cell_length(width, base)
         if y < CAPTION_ROWS:
-            return Strip.blank(width, base)
-        if self._frame_width != width:
-            self._frame_width, self._levels = width, self.levels()
-        levels, chosen = self._levels
-        row = y - CAPTION_ROWS
-        if self._wide(width):
-            if row >= levels.shape[0]:
-                return Strip.blank(width, base)
-            return self._full_row(levels[row], chosen[row], base).adjust_cell_length(width, base)
-        if 2 * row >= levels.shape[0]:
-            return Strip.blank(width, base)
-        none = np.zeros_like(levels[0])
-        lower = levels[2 * row + 1] if 2 * row + 1 < levels.shape[0] else none
-        lower_chosen = chosen[2 * row + 1] if 2 * row + 1 < levels.shape[0] else none.astype(np.bool_)
-        strip = self._half_row(levels[2 * row], lower, chosen[2 * row], lower_chosen, base)
-        return strip.adjust_cell_length(width, base)
+            return Strip([Segment(self.caption()[y][:width], quiet)]).adjust_cell_length(width, base)
+        lines, row = self._lines(base, quiet), y - CAPTION_ROWS
+        return lines[row] if row < len(lines) else Strip.blank(width, base)
 
-    def caption(self) -> str:
-        """What the map shows, in a line."""
-        layers, experts = self.shape
-        return f"{layers} × {experts} experts · {self._tokens:,} tokens"
+    def _lines(self, base: Style, quiet: Style) -> list[Strip]:
+        """The rows of the map, drawn once a frame."""
+        key = (self.size, base, self.app.no_color)
+        if self._drawn[0] == key:
+            return self._drawn[1]
+        width = self.size.width
+        layout = self._layout_in(width, max(1, self.size.height - CAPTION_ROWS))
+        levels, lit = self.levels(layout.share)
+        lines = self._painter.lines(layout.density, levels, lit, no_color=self.app.no_color, base=base)
+        across = layout.labels + layout.density.size(*levels.shape)[0] + layout.entropy
+        entropy_L = self.load_entropy().tolist()
+        per_row = 1 if layout.density is Density.FULL else 2
+        ends = bars(entropy_L, layout.entropy - 1, layout.density) if layout.entropy > 1 else []
+        for row, line in enumerate(lines):
+            layer = row * per_row
+            if layout.labels:
+                line.insert(0, Segment(f"{layer:>{layout.labels - 1}} ", quiet))
+            if ends:
+                line.append(Segment(f" {ends[row]}", quiet))
+            elif layout.entropy:
+                here = entropy_L[layer : layer + per_row]
+                line.append(Segment(EIGHTHS[round(sum(here) / len(here) * 8)], quiet))
+        self._drawn = (key, [Strip(line, across).adjust_cell_length(width, base) for line in lines])
+        return self._drawn[1]
 
-    def _full_row(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_], base: Style) -> Strip:
-        if self.app.no_color:
-            glyphs = ("██" if now else "··" if level else "  " for level, now in zip(levels, chosen, strict=True))
-            return Strip([Segment("".join(glyphs), base)])
-        return Strip([Segment("  ", self._style(level, level)) for level in levels.tolist()])
+    # Full size -----------------------------------------------------------------------------------------------------
 
-    def _half_row(
-        self,
-        upper: NDArray[np.int64],
-        lower: NDArray[np.int64],
-        upper_chosen: NDArray[np.bool_],
-        lower_chosen: NDArray[np.bool_],
-        base: Style,
-    ) -> Strip:
-        if self.app.no_color:
-            glyphs = (
-                ("·" if past else " ", "▀", "▄", "█")[up + 2 * low]
-                for past, up, low in zip((upper + lower) > 0, upper_chosen.tolist(), lower_chosen.tolist(), strict=True)
-            )
-            return Strip([Segment("".join(glyphs), base)])
-        pairs = zip(upper.tolist(), lower.tolist(), strict=True)
-        return Strip([Segment("▀", self._style(up, low)) for up, low in pairs])
+    def on_click(self, event: events.Click) -> None:
+        """Fill the screen, or go back."""
+        event.stop()
+        self.action_full_size()
 
-    def _style(self, upper: int, lower: int) -> Style:
-        style = self._styles.get((upper, lower))
-        if style is None:
-            style = self._styles[upper, lower] = Style(color=self._colours[upper], bgcolor=self._colours[lower])
-        return style
+    def action_full_size(self) -> None:
+        """Fill the screen; from there, go back to the panel and to what had the keys."""
+        if self.screen.maximized is self:
+            self.screen.minimize()
+            self.can_focus = False
+            for rule in _FULL_SIZE:
+                self.styles.clear_rule(rule)
+            self.screen.set_focus(self._came_from)
+        else:
+            self._came_from = self.screen.focused
+            self.display = self.can_focus = True  # in the panel it takes no keys
+            for rule, value in _FULL_SIZE.items():
+                setattr(self.styles, rule, value)
+            self.screen.maximize(self, container=False)
+            self.focus()
+        self._drawn = (None, [])
+        self.refresh(layout=True)
 
 
 def _round_up(experts: int) -> int:
