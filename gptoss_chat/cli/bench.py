@@ -1,36 +1,24 @@
-"""`gptoss-chat bench`: how fast a model runs on this machine; it measures through the same engine as the chat."""
+"""`gptoss-chat bench`: how fast a model runs on this machine, against the machine's limits and against peers."""
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
-import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptoss_chat.errors import UsageError
 from gptoss_chat.paths import Paths, private_folder
 
+if TYPE_CHECKING:
+    from gptoss_chat.bench.work import Figure
+
 app = typer.Typer(help="Measure load time, prompt and decode speed, and memory.", invoke_without_command=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One run. Speeds in tokens a second; memory is the peak resident set, mapped weights included."""
-
-    model: str
-    backend: str
-    threads: int
-    load_s: float
-    prompt_tokens: int
-    prompt_tokens_per_s: float
-    decode_tokens: int
-    decode_tokens_per_s: float
-    peak_memory_gib: float
 
 
 @app.callback()
@@ -43,8 +31,26 @@ def bench(
             help="Random weights of a real size: 20b or 120b. Written to the cache folder, kept for the next run."
         ),
     ] = None,
-    prompt_tokens: Annotated[int, typer.Option(min=1, max=100_000)] = 64,
-    decode_tokens: Annotated[int, typer.Option(min=1, max=10_000)] = 16,
+    prompt_tokens: Annotated[
+        list[int] | None, typer.Option(min=2, max=100_000, help="Length of a prompt to time (repeatable; default 64).")
+    ] = None,
+    depth: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=100_000, help="Tokens that stand before the decoded ones (repeatable; default 0)."),
+    ] = None,
+    decode_tokens: Annotated[int, typer.Option(min=1, max=10_000, help="Tokens to decode at each depth.")] = 16,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100, help="Runs of each figure; those that take minutes are run once.")
+    ] = 3,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads to use; default: torch's own choice.")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            help="A GGUF file to run in turns through llama-cpp-python and ik-llama-cpp-python, where installed."
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option(help="Keep the synthetic checkpoint.")] = True,
     json_: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -60,60 +66,94 @@ def bench(
     else:
         entry = catalog.find(model, load_settings(paths))
         name, folder = entry.name, entry.folder
+    say: Callable[[str], None] = (lambda _line: None) if json_ else print
     try:
-        result = measure(name, folder, prompt_tokens, decode_tokens)
+        report = _measure(
+            name, folder, prompt_tokens or [64], depth or [0], decode_tokens, repeats, threads, compare, say
+        )
     finally:
         if synthetic and not keep:
             _remove(folder)
     if json_:
-        print(json.dumps(asdict(result)))
-        return
-    print(f"{result.model} · {result.backend} · {result.threads} threads")
-    print(f"load    {result.load_s:9.2f} s")
-    print(f"prompt  {result.prompt_tokens_per_s:9.1f} tokens/s over {result.prompt_tokens} tokens")
-    print(f"decode  {result.decode_tokens_per_s:9.1f} tokens/s over {result.decode_tokens} tokens")
-    print(f"memory  {result.peak_memory_gib:9.2f} GiB at the peak, mapped weights included")
+        print(json.dumps(report))
 
 
-def measure(name: str, folder: Path, prompt_tokens: int, decode_tokens: int) -> Result:
-    """Load the checkpoint in `folder`, prefill random tokens, decode greedily, and report. Raises CheckpointError."""
-    import random
-
+def _measure(
+    name: str,
+    folder: Path,
+    prompts: list[int],
+    depths: list[int],
+    decode_tokens: int,
+    repeats: int,
+    threads: int | None,
+    gguf: Path | None,
+    say: Callable[[str], None],
+) -> dict[str, object]:
+    """Run everything and say each figure as it comes; the whole as data. Raises CheckpointError and UsageError."""
     import torch
 
-    from gptoss_chat.engine.engine import Engine
-    from gptoss_chat.engine.types import Finished, GenerateRequest, SamplingParams
-    from gptoss_chat.model.checkpoint import load_model
+    from gptoss_chat.bench import machine, peers
+    from gptoss_chat.bench.runner import OwnRunner, Runner
+    from gptoss_chat.bench.work import Job, run
 
-    began_s = time.monotonic()
-    model = load_model(folder)
-    load_s = time.monotonic() - began_s
-    engine = Engine(model, cache_bytes=max(2**28, 2 * (prompt_tokens + decode_tokens) * model.kv_bytes_per_token))
-    try:
-        rng = random.Random(0)
-        prompt = tuple(rng.randrange(min(model.spec.vocab, 199_000)) for _ in range(prompt_tokens))
-        sampling = SamplingParams(temperature=0.0, max_tokens=decode_tokens, seed=0)
-        generation = engine.submit(GenerateRequest(prompt, sampling))
-        finished: Finished | None = None
-        while finished is None:
-            generation.wait()
-            finished = next((event for event in generation.drain() if isinstance(event, Finished)), None)
-        if finished.error is not None:
-            raise finished.error
-        usage = finished.usage
-        return Result(
-            model=name,
-            backend=engine.backend,
-            threads=torch.get_num_threads(),
-            load_s=load_s,
-            prompt_tokens=usage.prefilled_tokens,
-            prompt_tokens_per_s=usage.prefilled_tokens / usage.prefill_s,
-            decode_tokens=usage.generated_tokens,
-            decode_tokens_per_s=usage.decode_tokens_per_s,
-            peak_memory_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 2**30,
+    if threads is not None:
+        torch.set_num_threads(threads)
+    longest = max(*prompts, *depths) + decode_tokens * (repeats + 1) + 2
+    packages = peers.installed() if gguf is not None else []
+    if gguf is not None and not packages:
+        raise UsageError(
+            "No peer is installed to run the GGUF.", "pip install llama-cpp-python or ik-llama-cpp-python."
         )
-    finally:
-        engine.close()
+    limits = machine.probe(torch.get_num_threads())
+    with ExitStack() as stack:
+        own = OwnRunner(name, folder, longest=longest)
+        stack.callback(own.close)
+        others: list[Runner] = []
+        for package in packages:
+            assert gguf is not None
+            others.append(peers.PeerRunner(package, gguf, longest=longest, threads=limits.threads))
+            stack.callback(others[-1].close)
+        say(f"{own.name} · {own.backend} · {limits.threads} threads")
+        say(
+            f"this machine reads {limits.bandwidth_bytes_per_s / 1e9:.1f} GB/s and computes "
+            f"{limits.float32_ops_per_s / 1e9:.0f} G float32 operations/s"
+        )
+        for runner in (own, *others):
+            say(f"load    {runner.load_s:9.2f} s            {_who(runner.name, others)}")
+        jobs = [Job("prompt", tokens) for tokens in prompts] + [Job("decode", decode_tokens, at) for at in depths]
+        figures = run(
+            own, others, jobs, limits, repeats=repeats, report=lambda figure: say(_line(figure, bool(others)))
+        )
+        memory = {runner.name: runner.peak_memory_bytes() for runner in (own, *others)}
+        for runner in (own, *others):
+            size = memory[runner.name] / 2**30
+            say(f"memory  {size:9.2f} GiB at the peak, mapped weights included  {_who(runner.name, others)}")
+        return {
+            "model": own.name,
+            "backend": own.backend,
+            "machine": asdict(limits),
+            "load_s": {runner.name: runner.load_s for runner in (own, *others)},
+            "figures": [asdict(figure) for figure in figures],
+            "peak_memory_bytes": memory,
+        }
+
+
+def _who(name: str, others: object) -> str:
+    return name if others else ""
+
+
+def _line(figure: Figure, several: bool) -> str:
+    job = figure.job
+    what = f"over {job.tokens} tokens" if job.kind == "prompt" else f"after {job.depth} tokens"
+    spread = f" ({figure.lowest:.1f} to {figure.highest:.1f})" if figure.repeats > 1 else ""
+    limit = ""
+    if figure.of_limit is not None:
+        of = "of the arithmetic" if job.kind == "prompt" else "of the bandwidth"
+        limit = f", {figure.of_limit:.0%} {of}"
+    if figure.bytes_per_token is not None:
+        limit += f", {figure.bytes_per_token / 1e6:,.1f} MB a token"
+    who = f"  {figure.runner}" if several else ""
+    return f"{job.kind:7} {figure.tokens_per_s:9.1f} tokens/s {what}{spread}{limit}{who}"
 
 
 def _synthetic(paths: Paths, size: str) -> Path:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the first painted frame does not wait for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Usage:
 
     @property
     def decode_tokens_per_s(self) -> float:
-        """Decoded tokens a second; 0 when nothing was decoded."""
-        return self.generated_tokens / self.decode_s if self.decode_s > 0 else 0.0
+        """Tokens a second after the first one, which the prefill has paid for; 0 when there is no other."""
+        return (self.generated_tokens - 1) / self.decode_s if self.generated_tokens > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,20 @@ class Transformer:
         """Bytes of one token's keys and values in every layer, at this model's cache type."""
         return self.spec.kv_bytes_per_token // 2 * self.kv_dtype.itemsize
 
+    def decode_bytes(self, depth: int) -> int:
+        """Bytes that decoding one token after `depth` others has to read: the weights it uses, once, and keys and values."""
+        spec, weights = self.spec, self._norm_D.nbytes + self._head_VD.nbytes
+        for layer in self._layers:
+            for name in layer.__slots__:
+                part = getattr(layer, name)
+                if isinstance(part, Tensor):
+                    weights += part.nbytes
+                else:
+                    every = sum(getattr(part, slot).nbytes for slot in part.__slots__)
+                    weights += every * spec.experts_per_token // spec.experts
+        seen = sum(min(depth, window) if window else depth for window in self._windows)
+        return weights + seen * self.kv_bytes_per_token // spec.layers
+
     def new_kv_pool(self, pages: int) -> KVPool:
         """An uninitialised pool of `pages` pages; costs address space, not memory, until written."""
         spec = self.spec

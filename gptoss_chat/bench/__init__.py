@@ -1,0 +1,1 @@
+"""Measures models and machines; it knows nothing of how figures are shown."""
