@@ -58,6 +58,7 @@ LIGHT = Theme(
     },
 )
 
+
 def theme_name(setting: str | None) -> str:
     """The theme that a setting means: 'dark' and 'light' are ours, anything else is the toolkit's own name."""
     ours = {"": DARK.name, "dark": DARK.name, "light": LIGHT.name}
