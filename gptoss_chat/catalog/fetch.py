@@ -23,7 +23,8 @@ def fetch_blob(repository: str, name: str, revision: str, cache: Path) -> None:
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+    from huggingface_hub.utils._fixes import WeakFileLock
+    from huggingface_hub.utils._headers import build_hf_headers
 
     url = hf_hub_url(repository, name, revision=revision)
     metadata = get_hf_file_metadata(url)
