@@ -157,7 +157,7 @@ def test_training_step_lowers_the_loss(tokenizer: Tokenizer, samples: list[Sampl
     torch.manual_seed(0)
     shape = ModelShape(VOCAB, hidden=32, layers=2, q_heads=2, head_dim=16, intermediate=32, experts=4)
     model = TrainingModel(shape)
-    optimiser = MuonAdam(model, rounded, muon_lr=0.02, adam_lr=0.004)
+    optimiser = MuonAdam(model, rounded, shape.stacked, muon_lr=0.02, adam_lr=0.004)
     encoder = Encoder(tokenizer)
     batch = batch_of(encoder, [encoder.encode(asked, dated=False) for asked in samples[:6]])
     losses = []

@@ -22,7 +22,7 @@ from gptoss_chat.builtin.recipe.tokenizer import load_tokenizer, train_tokenizer
 from gptoss_chat.builtin.recipe.train import Trainer, TrainingPlan, load_checkpoint, log_line, teacher_forced
 from gptoss_chat.builtin.recipe.training_model import ModelShape
 
-_VOCAB = 1024
+_VOCAB = 640
 _POOL = 4_096
 """Conversations between two draws of fresh ones."""
 

@@ -6,7 +6,7 @@ weights moves the exact ones (quantisation-aware training with a straight-throug
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,19 +29,25 @@ def orthogonalised(matrices: Tensor, steps: int = 4) -> Tensor:
 
 
 class MuonAdam:
-    """One optimiser over a model: matrices inside `blocks` (but the router's) by Muon, everything else by Adam."""
+    """One optimiser over a model: matrices inside `blocks` (but the router's) by Muon, everything else by Adam.
+
+    `stacked` gives, by the last part of a parameter's name, the row counts of the matrices that it stacks; each of them is
+    orthogonalised on its own. Together, the small gradients of queries and keys would drown in that of the values: the
+    update of a stack has no more directions than its one input.
+    """
 
     def __init__(
         self,
         model: nn.Module,
         rounded: Callable[[str, Tensor], Tensor],
+        stacked: Mapping[str, Sequence[int]],
         *,
         muon_lr: float,
         adam_lr: float,
         decay: float = 0.01,
     ) -> None:
         self.muon_lr, self.adam_lr, self.decay = muon_lr, adam_lr, decay
-        self._rounded = rounded
+        self._rounded, self._stacked = rounded, stacked
         self._weights = dict(model.named_parameters())
         self.exact = {name: weight.detach().clone() for name, weight in self._weights.items()}
         muon = [
@@ -82,9 +88,12 @@ class MuonAdam:
             grad, exact = self._weights[name].grad, self.exact[name]
             assert grad is not None
             momentum.lerp_(grad, 0.05)
-            update = orthogonalised(grad.lerp(momentum, 0.95))
             exact.mul_(1 - rate * self.decay)
-            exact.add_(update, alpha=-rate * max(1.0, exact.shape[-2] / exact.shape[-1]) ** 0.5)
+            rows = self._stacked.get(name.rsplit(".", 1)[1], (exact.shape[-2],))
+            for part, direction in zip(
+                exact.split(rows, dim=-2), grad.lerp(momentum, 0.95).split(rows, dim=-2), strict=True
+            ):
+                part.add_(orthogonalised(direction), alpha=-rate * max(1.0, part.shape[-2] / part.shape[-1]) ** 0.5)
         warm1, warm2 = 1 - 0.9**self.steps, 1 - 0.98**self.steps
         for name, first in self.first.items():
             grad, second = self._weights[name].grad, self.second[name]

@@ -50,7 +50,7 @@ class Trainer:
     def __init__(self, shape: ModelShape, encoder: Encoder, plan: TrainingPlan, folder: Path, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.model = TrainingModel(shape)
-        self.optimiser = MuonAdam(self.model, rounded, muon_lr=plan.muon_lr, adam_lr=plan.adam_lr)
+        self.optimiser = MuonAdam(self.model, rounded, shape.stacked, muon_lr=plan.muon_lr, adam_lr=plan.adam_lr)
         self.encoder, self.plan, self.folder = encoder, plan, folder
         self.elapsed_s = 0.0
         self._rng = random.Random(seed)

@@ -55,6 +55,15 @@ class ModelShape:
         """Even layers slide, odd layers see everything."""
         return ["full_attention" if layer % 2 else "sliding_attention" for layer in range(self.layers)]
 
+    @property
+    def stacked(self) -> dict[str, tuple[int, ...]]:
+        """Row counts of the matrices that one parameter stacks, by the parameter's name in its module."""
+        key_value = self.kv_heads * self.head_dim
+        return {
+            "qkv": (self.q_heads * self.head_dim, key_value, key_value),
+            "gate_up": (self.intermediate, self.intermediate),
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """Fields by name, for a checkpoint."""
         return asdict(self)
@@ -115,7 +124,7 @@ class _ExpertMix(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # noqa: PLR0913 - the operands of one fused operation
+    def forward(
         ctx: Any,
         x_NM: Tensor,
         mix_NK: Tensor,
