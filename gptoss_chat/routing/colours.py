@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,6 +28,15 @@ def cividis(steps: int) -> list[str]:
 def purple_orange(steps: int) -> list[str]:
     """`steps` colours from the most negative over nothing (in the middle of an odd number) to the most positive."""
     return _scale(_PUOR, steps)
+
+
+def categories(count: int) -> list[str]:
+    """`count` colours of like lightness whose neighbours differ: hues a golden angle apart (137.5 degrees)."""
+    colours = []
+    for at in range(count):
+        rgb = colorsys.hls_to_rgb(at * 0.381966 % 1.0, 0.66, 0.52)
+        colours.append("#" + "".join(f"{round(channel * 255):02x}" for channel in rgb))
+    return colours
 
 
 def is_dark(colour: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptoss_chat.harmony import HarmonyEncoding, MessageEnded, MessageStarted, Special, StreamParser
+from gptoss_chat.text import printable
 
 # The place of a name is its code. `control` is control tokens and header text, `text` is what has no harmony around it.
 CHANNELS: Final = ("control", "system", "user", "analysis", "commentary", "final", "tool", "other", "text")
@@ -72,6 +73,13 @@ def spelling(encoding: HarmonyEncoding | None, token_id: int) -> str:
     if encoding is None:
         return f"<{token_id}>"
     return encoding.decode_bytes((token_id,)).decode("utf-8", errors="backslashreplace")
+
+
+def spelling_of_text(text: str) -> str:
+    """A token's text between quotes, on one line and safe to show; an empty one says what it is."""
+    if not text:
+        return "(part of a character)"
+    return f"“{printable(text).replace(chr(10), '↵')}”"
 
 
 def _channel(message: MessageStarted) -> int:

@@ -1,0 +1,286 @@
+"""The routing of stored turns: their tokens with a cursor over them, and what can be said of their experts.
+
+It knows widgets and findings, nothing of the history: what brings the routes is given to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from textual import events, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from gptoss_chat.errors import GptossChatError
+from gptoss_chat.routing import Routes
+from gptoss_chat.routing.findings import Findings, Scope
+from gptoss_chat.text import printable
+from gptoss_chat.tui.widgets.routes_marks import COLOURED_BY, COLOURINGS, Colouring, marks_of
+from gptoss_chat.tui.widgets.routes_panel import RoutesPanel
+from gptoss_chat.tui.widgets.routes_text import TokenText
+from gptoss_chat.tui.widgets.routes_views import ABOUT, VIEWS, Look, View, content_of, picked, scope_line, token_line
+
+SIDE_BY_SIDE_COLUMNS: Final = 120
+DESCRIBES: Final = "It describes, and does not explain."
+KEYS: Final = (
+    "←→↑↓ token · 1-7, Tab view · , . layer · ; ' expert · Enter the token's expert · x colours · c channel · t turn · "
+    "f full size · Esc back"
+)
+
+
+class Tab(Static):
+    """The name of a view; a click opens it."""
+
+    class Chosen(Message):
+        """It was clicked."""
+
+        def __init__(self, view: View) -> None:
+            super().__init__()
+            self.view = view
+
+    def __init__(self, number: int, view: View) -> None:
+        super().__init__(f" {number} {view} ", markup=False, id=f"routes-tab-{view}", classes="routes-tab")
+        self._view = view
+
+    def on_click(self, event: events.Click) -> None:
+        """Ask for the view."""
+        event.stop()
+        self.post_message(self.Chosen(self._view))
+
+
+class RoutingScreen(Screen[None]):
+    """Text above or to the left, a view of its routing below or to the right.
+
+    `load` brings the routes and may take a while: it is called in a thread. `at_turn` is the reply to begin at.
+    """
+
+    DEFAULT_CSS = """
+    RoutingScreen { layout: vertical; }
+    RoutingScreen .line { height: 1; padding: 0 1; color: $text-muted; }
+    RoutingScreen #routes-title { color: $primary; text-style: bold; }
+    RoutingScreen #routes-about { color: $foreground; height: auto; max-height: 2; }
+    RoutingScreen #routes-keys { height: auto; max-height: 2; }
+    RoutingScreen #routes-tabs { height: 1; padding: 0 1; }
+    RoutingScreen .routes-tab { width: auto; height: 1; color: $text-muted; }
+    RoutingScreen .routes-tab:hover { color: $primary; text-style: underline; }
+    RoutingScreen .routes-tab.-on { color: $primary; text-style: bold reverse; }
+    RoutingScreen #routes-body { height: 1fr; layout: vertical; }
+    RoutingScreen TokenText, RoutingScreen RoutesPanel {
+        overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-vertical: 1;
+    }
+    RoutingScreen #routes-text { height: 2fr; min-height: 3; padding: 0 1; }
+    RoutingScreen #routes-text:focus { background-tint: transparent; }
+    RoutingScreen #routes-panel { height: 3fr; padding: 0 1; border-top: solid $border; }
+    RoutingScreen.-wide #routes-body { layout: horizontal; }
+    RoutingScreen.-wide #routes-text { height: 1fr; width: 1fr; }
+    RoutingScreen.-wide #routes-panel { height: 1fr; width: 82; border-top: none; border-left: solid $border; }
+    RoutingScreen.-full #routes-text { display: none; }
+    RoutingScreen.-full #routes-panel { width: 1fr; border: none; }
+    """
+    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
+        Binding("escape,q,f2", "close", "Back", show=False),
+        Binding("tab", "next_view(1)", "Next view", show=False, priority=True),
+        Binding("shift+tab", "next_view(-1)", "View before", show=False, priority=True),
+        *(Binding(f"{number}", f"view('{view}')", view, show=False) for number, view in enumerate(VIEWS, 1)),
+        Binding("comma", "layer(-1)", "Layer before", show=False),
+        Binding("full_stop", "layer(1)", "Layer after", show=False),
+        Binding("semicolon", "expert(-1)", "Expert before", show=False),
+        Binding("apostrophe", "expert(1)", "Expert after", show=False),
+        Binding("enter", "first_expert", "The token's first expert", show=False),
+        Binding("x", "colouring", "Colours of the text", show=False),
+        Binding("c", "channel", "Channel", show=False),
+        Binding("t", "turn", "Turn", show=False),
+        Binding("f", "full_size", "Full size", show=False),
+    ]
+
+    def __init__(self, load: Callable[[], Routes], *, at_turn: str | None = None) -> None:
+        super().__init__()
+        self._load = load
+        self._at_turn = at_turn
+        self._findings: Findings | None = None
+        self._one_at_a_time = asyncio.Lock()  # findings are not for several threads at once
+        self.look = self._wanted = Look()
+        self._shown: Look | None = None  # what the panel has
+        self.colouring: Colouring = "expert"
+
+    def compose(self) -> ComposeResult:
+        """A title, the tokens, a view, and what they are."""
+        yield Static("Routing", id="routes-title", classes="line", markup=False)
+        yield Static("", id="routes-token", classes="line", markup=False)
+        with Container(id="routes-body"):
+            yield TokenText()
+            yield RoutesPanel()
+        with Horizontal(id="routes-tabs"):
+            yield from (Tab(number, view) for number, view in enumerate(VIEWS, 1))
+        yield Static("", id="routes-scope", classes="line", markup=False)
+        yield Static("Reading …", id="routes-about", classes="line", markup=False)
+        yield Static(KEYS, id="routes-keys", classes="line", markup=False)
+
+    def on_mount(self) -> None:
+        """Read off the loop, then show."""
+        self._lay_out()
+        self.query_one(TokenText).focus()
+        self._read()
+
+    def on_resize(self) -> None:
+        """The width decides what stands where."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self.set_class(self.app.size.width >= SIDE_BY_SIDE_COLUMNS, "-wide")
+
+    @work(exclusive=True, group="read")
+    async def _read(self) -> None:
+        try:
+            routes = await asyncio.to_thread(self._load)
+        except GptossChatError as error:
+            self._say("#routes-about", str(error))
+            return
+        if not routes.tokens:
+            self._say("#routes-about", "There are no tokens here.")
+            return
+        self._findings = Findings(routes)
+        first = 0
+        if self._at_turn in routes.turn_ids:
+            first = int(np.argmax(routes.turns_T == routes.turn_ids.index(self._at_turn)))
+        layer = routes.layers // 2
+        self.look = Look(token=first, layer=layer, expert=int(routes.experts_TLK[first, layer, 0]))
+        turns = f"{len(routes.turn_ids)} turn{'s' if len(routes.turn_ids) != 1 else ''}"
+        self._say(
+            "#routes-title",
+            f"Routing · {routes.model} · {routes.layers} × {routes.experts} experts, {routes.chosen} a token · "
+            f"{turns}, {routes.tokens:,} tokens",
+        )
+        self.query_one(TokenText).show(routes.texts, first)
+        self._show(marks=True)
+
+    # What is shown -------------------------------------------------------------------------------------------------
+
+    def _say(self, where: str, text: str) -> None:
+        self.query_one(where, Static).update(Content(printable(text)))
+
+    def _show(self, *, marks: bool = False) -> None:
+        """Show what is looked at; `marks` where the colours of the text may have changed."""
+        if self._findings is None:
+            return
+        routes = self._findings.routes
+        self._say("#routes-token", token_line(routes, self.look.token))
+        self._say("#routes-scope", f"{scope_line(routes, self.look)} · text {COLOURED_BY[self.colouring]}")
+        self._say("#routes-about", f"{ABOUT[self.look.view]} {DESCRIBES}")
+        for tab in self.query(Tab):
+            tab.set_class(tab.id == f"routes-tab-{self.look.view}", "-on")
+        if marks:
+            self.query_one(TokenText).mark(*marks_of(routes, self.look, self.colouring))
+        self._wanted = self.look
+        if self.look.view == "token":
+            self._shown = self.look
+            self.query_one(RoutesPanel).show(content_of(self._findings, self.look))
+        else:
+            self._analyse(self._findings)
+
+    @work(group="analyse")
+    async def _analyse(self, findings: Findings) -> None:
+        """Show what is wanted by the time that what was wanted before is done: nothing piles up."""
+        async with self._one_at_a_time:
+            look = self._wanted
+            if look is self._shown:
+                return
+            content = await asyncio.to_thread(content_of, findings, look)
+            if look is self._wanted:
+                self._shown = look
+                self.query_one(RoutesPanel).show(content)
+
+    # What the person does ------------------------------------------------------------------------------------------
+
+    def on_token_text_moved(self, event: TokenText.Moved) -> None:
+        """The cursor is on another token."""
+        before, self.look = self.look, replace(self.look, token=event.token)
+        if self._findings is None:
+            return
+        if self.look.view == "turns":
+            turns_T = self._findings.routes.turns_T
+            if turns_T[before.token] == turns_T[event.token]:
+                self._say("#routes-token", token_line(self._findings.routes, event.token))
+                return
+        if self.look.view in ("token", "turns"):
+            self._show()
+        else:
+            self._say("#routes-token", token_line(self._findings.routes, event.token))
+
+    def on_routes_panel_picked(self, event: RoutesPanel.Picked) -> None:
+        """An expert was clicked."""
+        self._choose(*picked(self.look, event.place))
+
+    def on_tab_chosen(self, event: Tab.Chosen) -> None:
+        """A view was clicked."""
+        self.action_view(event.view)
+
+    def action_close(self) -> None:
+        """Back to where it was opened."""
+        self.dismiss()
+
+    def action_view(self, view: View) -> None:
+        """Another view."""
+        self.look = replace(self.look, view=view)
+        self._show()
+
+    def action_next_view(self, step: int) -> None:
+        """The neighbouring view."""
+        self.action_view(VIEWS[(VIEWS.index(self.look.view) + step) % len(VIEWS)])
+
+    def action_layer(self, step: int) -> None:
+        """Another layer; where the text is coloured by expert, its first expert of the token."""
+        if self._findings is not None:
+            routes = self._findings.routes
+            layer = (self.look.layer + step) % routes.layers
+            self._choose(layer, int(routes.experts_TLK[self.look.token, layer, 0]))
+
+    def action_expert(self, step: int) -> None:
+        """Another expert of the layer."""
+        if self._findings is not None:
+            self._choose(self.look.layer, (self.look.expert + step) % self._findings.routes.experts)
+
+    def action_first_expert(self) -> None:
+        """The weightiest expert of the token in the layer."""
+        self.action_layer(0)
+
+    def action_colouring(self) -> None:
+        """Colour the text by something else."""
+        self.colouring = COLOURINGS[(COLOURINGS.index(self.colouring) + 1) % len(COLOURINGS)]
+        self._show(marks=True)
+
+    def action_channel(self) -> None:
+        """Analyse another channel's tokens, among those that there are; then all again."""
+        if self._findings is not None:
+            there: Sequence[int | None] = [None, *np.unique(self._findings.routes.channels_T).tolist()]
+            channel = there[(there.index(self.look.scope.channel) + 1) % len(there)]
+            self._rescope(replace(self.look.scope, channel=channel))
+
+    def action_turn(self) -> None:
+        """Analyse the cursor's turn alone; then all again."""
+        if self._findings is not None:
+            this = int(self._findings.routes.turns_T[self.look.token])
+            self._rescope(replace(self.look.scope, turn=this if self.look.scope.turn is None else None))
+
+    def action_full_size(self) -> None:
+        """The view alone, or with the text again."""
+        self.toggle_class("-full")
+        if not self.has_class("-full"):
+            self.query_one(TokenText).focus()
+
+    def _rescope(self, scope: Scope) -> None:
+        self.look = replace(self.look, scope=scope)
+        self._show()
+
+    def _choose(self, layer: int, expert: int) -> None:
+        self.look = replace(self.look, layer=layer, expert=expert)
+        self._show(marks=True)
