@@ -126,6 +126,7 @@ class ScriptedEngine:
     context_limit = 4096
     kv_bytes_used = 0
     kv_bytes_limit = 1 << 20
+    warm_error: Exception | None = None
 
     def __init__(self, encoding: HarmonyEncoding, script: Script = echo_script, *, pause_at: int | None = None) -> None:
         self.encoding = encoding

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from gptoss_chat.catalog.entry import ModelEntry
 from gptoss_chat.errors import MemoryLimitError
 
@@ -53,6 +51,8 @@ def too_big(report: MemoryReport) -> MemoryLimitError:
 
 def machine_memory() -> tuple[int, int]:
     """Total and free bytes, those of the control group where it is the tighter limit."""
+    import psutil
+
     memory = psutil.virtual_memory()
     total, available = memory.total, memory.available
     for limit_file, used_file in (

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from gptoss_chat.engine.types import FinishReason, Usage
+
+if TYPE_CHECKING:  # the first painted frame does not wait for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class TurnStatus(StrEnum):

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gptoss_chat.harmony import HarmonyEncoding, load_encoding
-
 if TYPE_CHECKING:
     from gptoss_chat.engine.engine import Engine
+    from gptoss_chat.harmony import HarmonyEncoding
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that can answer."""
+    """A model that can answer. `notice` is what the reader should know of how it runs here."""
 
     name: str
     engine: Engine
     encoding: HarmonyEncoding
+    notice: str = ""
 
 
 Loader = Callable[[Callable[[float], None]], LoadedModel]
@@ -32,6 +32,8 @@ def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:
     """
 
     def load(progress: Callable[[float], None]) -> LoadedModel:
+        from gptoss_chat.harmony import load_encoding
+
         encoding = load_encoding(folder)
         from gptoss_chat.engine.engine import Engine
         from gptoss_chat.model.checkpoint import load_model

@@ -15,6 +15,8 @@ from gptoss_chat.harmony import (
     visible_channel,
 )
 
+BETWEEN_MESSAGES = "\n\n"  # of one answer: what is said before a tool call or the final message is its own paragraph
+
 
 class Reply:
     """The text of a reply as it grows, cut at the first stop string.
@@ -29,6 +31,7 @@ class Reply:
         self._held = ""
         self._channel = "answer"
         self._recipient = ""
+        self._ended = False  # a message of the answer is over: the next one stands apart from it
         self.reasoning = ""
         self.answer = ""
         self.stopped = False
@@ -41,12 +44,14 @@ class Reply:
 
     def close(self) -> list[TurnEvent]:
         """The reply is over: return what was held back."""
-        events = self._take(self._parser.close())
+        return [*self._take(self._parser.close()), *self._release()]
+
+    def _release(self) -> list[TurnEvent]:
         held, self._held = self._held, ""
-        if held and not self.stopped:
-            self.answer += held
-            events.append(AnswerDelta(held))
-        return events
+        if not held or self.stopped:
+            return []
+        self.answer += held
+        return [AnswerDelta(held)]
 
     def _take(self, parsed: Sequence[ParseEvent]) -> list[TurnEvent]:
         events: list[TurnEvent] = []
@@ -58,6 +63,9 @@ class Reply:
                 case TextDelta(text=text):
                     events.extend(self._text(text))
                 case MessageEnded():
+                    if self._channel == "answer":  # a preamble, when another message follows
+                        events.extend(self._release())
+                        self._ended = bool(self.answer)
                     self._channel, self._recipient = "answer", ""
         return events
 
@@ -69,6 +77,9 @@ class Reply:
             return [ToolCallDelta(self._recipient, text)]
         if self.stopped:
             return []
+        if self._ended:
+            self._ended = False
+            text = BETWEEN_MESSAGES + text
         text = self._held + text
         self._held = ""
         cut = min((at for at in (text.find(stop) for stop in self._stop) if at >= 0), default=-1)

@@ -12,30 +12,18 @@ import json
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from typing import assert_never
 
-from gptoss_chat.chat.events import Prefilling, Routed, TurnEvent, TurnFinished, TurnStatus
+from gptoss_chat.chat.events import TurnFinished, TurnStatus
 from gptoss_chat.chat.loading import LoadedModel, Loader
-from gptoss_chat.chat.prompt import messages_of, title_of
-from gptoss_chat.chat.reply import Reply
 from gptoss_chat.chat.turn import Turn, TurnOptions
-from gptoss_chat.engine.types import (
-    Finished,
-    FinishReason,
-    GenerateRequest,
-    PrefillProgress,
-    RouteRecord,
-    TokenEvent,
-    Usage,
-)
+from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
-from gptoss_chat.harmony import render
-from gptoss_chat.history import Store, encode_routes
+from gptoss_chat.history import Store
 
-SAVE_EVERY_S = 0.25  # how much of an answer a kill -9 can cost
+KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +39,7 @@ class Session:
     """Conversations on one model.
 
     `store` is the history; `load` brings the model (called once, on the pump thread, after `start`); `on_change` is called
-    from that thread whenever state or progress changed.
+    from that thread whenever state or progress changed. Nothing heavy is imported before `start`.
     """
 
     def __init__(self, store: Store, load: Loader, *, model_name: str, date: Callable[[], str]) -> None:
@@ -64,7 +52,7 @@ class Session:
         self._load = load
         self._date = date
         self._model: LoadedModel | None = None
-        self._turns: queue.Queue[_Job | None] = queue.Queue()
+        self._jobs: queue.Queue[_Job | _Change | None] = queue.Queue()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._pump, name="chat", daemon=True)
 
@@ -75,7 +63,7 @@ class Session:
     def close(self) -> None:
         """Stop what runs, keep what was written, and end the threads. The store stays open: it is the caller's."""
         self._closing.set()
-        self._turns.put(None)
+        self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10)
         if self._model is not None:
@@ -85,6 +73,16 @@ class Session:
     def backend(self) -> str:
         """What computes, in words; empty until the model is loaded."""
         return self._model.engine.backend if self._model else ""
+
+    @property
+    def notice(self) -> str:
+        """What the reader should know of how the model runs here; usually nothing."""
+        return self._model.notice if self._model else ""
+
+    @property
+    def warm_error(self) -> Exception | None:
+        """Why reading ahead failed, when it did: the next prompt will be slower, or meet the same error."""
+        return self._model.engine.warm_error if self._model else None
 
     @property
     def context_limit(self) -> int:
@@ -100,10 +98,17 @@ class Session:
         """How many tokens `text` takes; None until the model is loaded."""
         return len(self._model.encoding.encode_text(text)) if self._model else None
 
+    def use(self, name: str, load: Loader) -> None:
+        """Change to another model. What was asked before is still answered by the present one; then its memory is freed."""
+        self.model_name = name
+        self._jobs.put(_Change(load))
+
     def ask(self, conversation_id: str | None, text: str, options: TurnOptions) -> Turn:
         """Add a prompt at the leaf of a conversation (None begins a new one) and queue its answer."""
         if not text.strip():
             raise UsageError("The prompt is empty.", "Type something first.")
+        from gptoss_chat.chat.prompt import title_of
+
         if conversation_id is None:
             conversation_id = self.store.new_conversation(title_of(text), model=self.model_name, date=self._date()).id
         parent_id = self.store.conversation(conversation_id).leaf_id
@@ -130,7 +135,7 @@ class Session:
             raise UsageError("This answer is complete.", "Only a stopped answer can be gone on with.")
         self.store.reopen_reply(reply_node_id)
         turn = Turn(node.conversation_id, node.parent_id, node.id, options)
-        self._turns.put(_Job(turn, tuple(node.raw_ids)))
+        self._jobs.put(_Job(turn, tuple(node.raw_ids)))
         return turn
 
     def _reply_to(self, conversation_id: str, user_node_id: str, options: TurnOptions) -> Turn:
@@ -138,22 +143,43 @@ class Session:
         settings = json.dumps({"developer": options.developer, "stop": options.stop, **sampling})
         reply = self.store.begin_reply(conversation_id, user_node_id, self.model_name, options.effort, settings)
         turn = Turn(conversation_id, user_node_id, reply.id, options)
-        self._turns.put(_Job(turn, ()))
+        self._jobs.put(_Job(turn, ()))
         return turn
 
     # The pump thread -----------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
+        self._load_model(self._load)
+        self._purge()
+        while (job := self._jobs.get()) is not None:
+            match job:
+                case _Job():
+                    self._run(job)
+                case _Change(load=load):
+                    self._load_model(load)
+                case _:
+                    assert_never(job)
+
+    def _load_model(self, load: Loader) -> None:
+        old, self._model = self._model, None
+        self.state, self.progress, self.error = ModelState.LOADING, 0.0, None
         try:
-            self._model = self._load(self._on_progress)
+            if old is not None:
+                old.engine.close()
+            del old  # its weights go before the new ones come
+            self._model = load(self._on_progress)
             self.state, self.progress = ModelState.READY, 1.0
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told to the reader, in every waiting turn
             if not isinstance(error, GptossChatError):
                 _log.exception("loading %s", self.model_name)
             self.state, self.error = ModelState.FAILED, error
         self._changed()
-        while (job := self._turns.get()) is not None:
-            self._run(job)
+
+    def _purge(self) -> None:
+        try:
+            self.store.purge(older_than_s=KEEP_DELETED_S)
+        except HistoryError:  # the reader meets the same error, and is told, at the first thing they ask for
+            _log.exception("purging deleted conversations")
 
     def _on_progress(self, progress: float) -> None:
         self.progress = progress
@@ -168,8 +194,13 @@ class Session:
         try:
             if self._model is None:
                 raise self.error or GptossChatError("The model is not loaded.", "Start again.")
-            running = _Running(self.store, self._model, turn, job.begun_ids, self._closing)
-            finished = running.run()
+            if turn.cancelled:  # taken back while it waited
+                self.store.finish_reply(turn.reply_node_id, status=TurnStatus.STOPPED)
+                finished = TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
+            else:
+                from gptoss_chat.chat.running import RunningTurn
+
+                finished = RunningTurn(self.store, self._model, turn, job.begun_ids, self._closing).run()
         except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
             if not isinstance(error, GptossChatError):
                 _log.exception("turn %s", turn.reply_node_id)
@@ -186,109 +217,6 @@ class _Job:
     begun_ids: tuple[int, ...]  # tokens of a stopped answer that is gone on with
 
 
-class _Running:
-    """One turn on the pump thread."""
-
-    def __init__(
-        self, store: Store, model: LoadedModel, turn: Turn, begun_ids: tuple[int, ...], closing: threading.Event
-    ) -> None:
-        self._store = store
-        self._model = model
-        self._turn = turn
-        self._closing = closing
-        self._reply = Reply(model.encoding, turn.options.stop)
-        self._begun_ids = begun_ids
-        self._saved_s = time.monotonic()
-
-    def run(self) -> TurnFinished:
-        """Generate, tell, save; returns the last event (not yet emitted)."""
-        encoding, turn = self._model.encoding, self._turn
-        path = self._store.path_to(turn.user_node_id)
-        date = self._store.conversation(turn.conversation_id).date
-        messages = messages_of(path, date=date, options=turn.options)
-        prompt = render(encoding, messages) + list(self._begun_ids)
-        for token_id in self._begun_ids:
-            self._reply.feed(token_id)
-        sampling = dataclasses.replace(turn.options.sampling, stop_ids=encoding.stop_ids)
-        record_from = len(render(encoding, messages[:-1], generate=False))
-        generation = self._model.engine.submit(GenerateRequest(tuple(prompt), sampling, record_from=record_from))
-        try:
-            while True:
-                generation.wait(0.05)
-                if turn.cancelled or self._closing.is_set():
-                    generation.cancel()
-                for event in generation.drain():
-                    match event:
-                        case PrefillProgress():
-                            turn.emit(Prefilling(event.done, event.total, event.reused))
-                        case TokenEvent():
-                            turn.emit(*self._token(event))
-                            if self._reply.stopped:
-                                generation.cancel()
-                        case Finished():
-                            return self._finish(event)
-                        case _:
-                            assert_never(event)
-                self._save_partial()
-        finally:
-            generation.cancel()  # when the history fails in the middle, nobody reads the rest
-
-    def _token(self, event: TokenEvent) -> list[TurnEvent]:
-        if self._reply.stopped:
-            return []
-        text = self._model.encoding.decode_bytes([event.token_id]).decode("utf-8", errors="replace")
-        routed = Routed(event.token_id, text, event.logprob, event.alternatives, event.experts, event.weights)
-        if event.token_id in self._model.encoding.stop_ids:
-            # Kept out of the raw ids: an answer that is gone on with goes on before its end.
-            return [routed]
-        return [routed, *self._reply.feed(event.token_id)]
-
-    def _save_partial(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._saved_s >= SAVE_EVERY_S and self._reply.raw_ids:
-            self._saved_s = now_s
-            self._store.save_partial(
-                self._turn.reply_node_id, self._reply.answer, self._reply.reasoning, self._reply.raw_ids
-            )
-
-    def _finish(self, finished: Finished) -> TurnFinished:
-        reply, turn = self._reply, self._turn
-        turn.emit(*reply.close())
-        reason = FinishReason.STOP if reply.stopped else finished.reason
-        status = _STATUS[reason]
-        self._store.finish_reply(
-            turn.reply_node_id,
-            status=status,
-            final=reply.answer,
-            reasoning=reply.reasoning,
-            raw_ids=reply.raw_ids,
-            usage=_usage_row(finished.usage, reason),
-            routes=_routes_blob(finished.routes),
-        )
-        if status is TurnStatus.COMPLETE and not self._closing.is_set():
-            self._warm()
-        return TurnFinished(status, reason, reply.answer, reply.reasoning, finished.usage, finished.error)
-
-    def _warm(self) -> None:
-        """Prefill the canonical rendering of the answer while the reader reads, so that the next turn prefills only its prompt."""
-        path = self._store.path_to(self._turn.reply_node_id)
-        date = self._store.conversation(self._turn.conversation_id).date
-        messages = messages_of(path, date=date, options=self._turn.options)
-        self._model.engine.warm(render(self._model.encoding, messages, generate=False))
-
-
-_STATUS = {
-    FinishReason.STOP: TurnStatus.COMPLETE,
-    FinishReason.LENGTH: TurnStatus.STOPPED,
-    FinishReason.CONTEXT: TurnStatus.STOPPED,
-    FinishReason.CANCELLED: TurnStatus.STOPPED,
-    FinishReason.ERROR: TurnStatus.FAILED,
-}
-
-
-def _usage_row(usage: Usage, reason: FinishReason) -> dict[str, object]:
-    return {**dataclasses.asdict(usage), "reason": reason.value}
-
-
-def _routes_blob(routes: RouteRecord | None) -> bytes | None:
-    return encode_routes(routes) if routes is not None and len(routes.token_ids) else None
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Change:
+    load: Loader

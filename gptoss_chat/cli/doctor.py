@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -17,6 +16,8 @@ app = typer.Typer(help="Look at this machine and installation.", invoke_without_
 @app.callback()
 def doctor() -> None:
     """Print what was found."""
+    import importlib.metadata
+
     import torch
 
     from gptoss_chat import catalog

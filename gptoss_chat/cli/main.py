@@ -5,11 +5,11 @@ The one place where errors become a sentence and an exit code. Nothing here impo
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,8 @@ from gptoss_chat.paths import Paths, private_folder
 from gptoss_chat.text import printable
 
 if TYPE_CHECKING:
+    from gptoss_chat.catalog import ModelEntry
+    from gptoss_chat.chat.loading import Loader
     from gptoss_chat.chat.session import Session
     from gptoss_chat.chat.turn import TurnOptions
     from gptoss_chat.history import Store
@@ -138,7 +140,7 @@ def chat(
     if not one_shot and (json_ or jsonl or routes or file):
         raise UsageError("--json, --jsonl, --routes and --file go with -p.", 'Add -p "...".')
 
-    with _session(paths, settings, model, no_history=no_history) as (session, options_folder):
+    with _session(paths, settings, model, no_history=no_history, later=not one_shot) as (session, options_folder):
         options = turn_options(
             flags, settings, options_folder, effort=reasoning, developer=developer, identity=system,
             stop=tuple(stop or ()), logprobs=logprobs,
@@ -173,37 +175,65 @@ def _open_chat(session: Session, settings: Settings, options: TurnOptions, conve
 
 @contextmanager
 def _session(
-    paths: Paths, settings: Settings, model: str | None, *, no_history: bool
+    paths: Paths, settings: Settings, model: str | None, *, no_history: bool, later: bool
 ) -> Iterator[tuple[Session, Path]]:
-    """A session on the model asked for; closed, with its store, whatever happens."""
+    """A session on the model asked for; closed, with its store, whatever happens.
+
+    With `later`, the history is opened at its first use and the memory is checked when the model is loaded: the screen is
+    painted before either, and tells of both.
+    """
     from gptoss_chat import catalog
-    from gptoss_chat.chat.loading import model_loader
     from gptoss_chat.chat.session import Session
     from gptoss_chat.cli.options import today
     from gptoss_chat.history import Store
 
     entry = catalog.find(model, settings)
-    report = catalog.fits(entry)
-    if not report.ok:
-        raise catalog.too_big(report)
-    if report.warning:
-        print(report.sentence, file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="gptoss-chat-") as scratch:
-        if no_history:
-            store = Store.open(Path(scratch) / "history.db")
-        else:
-            private_folder(paths.data)
-            logging.basicConfig(
-                filename=paths.log_file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
-            )
-            store = Store.open(paths.history_db)
-        loader = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))
-        session = Session(store, loader, model_name=entry.name, date=today)
+    if not later and (warning := _memory_warning(entry)):
+        print(warning, file=sys.stderr)
+    with _history_file(paths, no_history=no_history) as file:
+        store = Store(file) if later else Store.open(file)
+        session = Session(store, _loader(entry, settings), model_name=entry.name, date=today)
         try:
             yield session, entry.folder
         finally:
             session.close()
             store.close()
+
+
+@contextmanager
+def _history_file(paths: Paths, *, no_history: bool) -> Iterator[Path]:
+    if no_history:
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="gptoss-chat-") as scratch:
+            yield Path(scratch) / "history.db"
+    else:
+        private_folder(paths.data)
+        logging.basicConfig(filename=paths.log_file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+        yield paths.history_db
+
+
+def _loader(entry: ModelEntry, settings: Settings) -> Loader:
+    """Loads the model unless the memory can't hold it; raises MemoryLimitError or CheckpointError."""
+    from gptoss_chat.chat.loading import LoadedModel, model_loader
+
+    load = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))
+
+    def checked(progress: Callable[[float], None]) -> LoadedModel:
+        notice = _memory_warning(entry)
+        return dataclasses.replace(load(progress), notice=notice)
+
+    return checked
+
+
+def _memory_warning(entry: ModelEntry) -> str:
+    """What the reader should know of `entry` in this machine's memory, if anything; raises MemoryLimitError."""
+    from gptoss_chat import catalog
+
+    report = catalog.fits(entry)
+    if not report.ok:
+        raise catalog.too_big(report)
+    return report.sentence if report.warning else ""
 
 
 def _conversation(store: Store, continue_: bool, resume: str | None) -> str | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from gptoss_chat.errors import HistoryError
+
+if TYPE_CHECKING:  # opening the history does not wait for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MAGIC = b"GR1\0"
 _HEADER = struct.Struct("<4s4I")
@@ -45,6 +46,8 @@ class StoredRouting:
 
 def encode_routes(routes: Routing) -> bytes:
     """The bytes of a routing record."""
+    import numpy as np
+
     tokens, layers, chosen = routes.experts.shape
     body = (
         np.ascontiguousarray(routes.token_ids, "<u4").tobytes()
@@ -57,6 +60,8 @@ def encode_routes(routes: Routing) -> bytes:
 
 def decode_routes(blob: bytes) -> StoredRouting:
     """Read a record back. Raises HistoryError for bytes that are none."""
+    import numpy as np
+
     try:
         magic, start, tokens, layers, chosen = _HEADER.unpack_from(blob)
         cells = tokens * layers * chosen

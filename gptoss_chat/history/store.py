@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -18,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history.database import is_damage, note_damage, open_database, told
+from gptoss_chat.history.owner import is_alive, own_name
 from gptoss_chat.history.search import like_pattern, match_query
 from gptoss_chat.history.values import Conversation, Hit, Node
 
@@ -34,24 +32,26 @@ _CONVERSATION = "id, title, model, date, created, updated, leaf_id"
 class Store:
     """The history. Every method raises HistoryError, in one sentence, when the database can't do it."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, notice: str | None) -> None:
-        self.notice = notice
+    def __init__(self, path: Path) -> None:
+        """The history at `path`, opened, or begun, at its first use, by whichever thread that is."""
+        self.notice: str | None = None
+        """Tells, once it is open, if a damaged one had to be set aside."""
         self._path = path
-        self._connection = connection
+        self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
-        self._owner = _owner_of(os.getpid())
-        self._settle_abandoned()
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """Open the history at `path`, or begin one. `notice` tells if a damaged one had to be set aside."""
-        opened = open_database(path)
-        return cls(opened.connection, path, opened.notice)
+        """The history at `path`, opened now."""
+        store = cls(path)
+        with store._read():
+            return store
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
 
     # Conversations ---------------------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class Store:
     def reopen_reply(self, node_id: str) -> None:
         """Go on writing a stopped reply."""
         with self._write() as db:
-            db.execute("UPDATE node SET status = 'streaming', owner = ? WHERE id = ?", (self._owner, node_id))
+            db.execute("UPDATE node SET status = 'streaming', owner = ? WHERE id = ?", (own_name(), node_id))
 
     def save_partial(self, node_id: str, text: str, reasoning: str, raw_ids: Sequence[int]) -> None:
         """Save what is written of a reply so far; cheap enough for several times a second."""
@@ -281,7 +281,7 @@ class Store:
         sampling: str,
     ) -> Node:
         now, node_id = time.time(), uuid.uuid4().hex
-        owner = self._owner if status == "streaming" else None
+        owner = own_name() if status == "streaming" else None
         with self._write() as db:
             db.execute(
                 "INSERT INTO node (id, conversation_id, parent_id, role, text, status, owner, model, effort, sampling, "
@@ -303,11 +303,18 @@ class Store:
             db.execute("UPDATE conversation SET leaf_id = ?, updated = ? WHERE id = ?", (node_id, now, conversation_id))
         return self.node(node_id)
 
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            opened = open_database(self._path)
+            self._connection, self.notice = opened.connection, opened.notice
+            self._settle_abandoned()
+        return self._connection
+
     def _settle_abandoned(self) -> None:
         """A reply whose process is gone is a stopped one: what was saved of it can be gone on with."""
         with self._read() as db:
             owners = {row[0] for row in db.execute("SELECT DISTINCT owner FROM node WHERE status = 'streaming'")}
-        gone = [owner for owner in owners if not _alive(owner)]
+        gone = [owner for owner in owners if not is_alive(owner)]
         if gone:
             with self._write() as db:
                 db.executemany(
@@ -319,7 +326,7 @@ class Store:
     def _read(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
-                yield self._connection
+                yield self._opened()
             except sqlite3.Error as error:
                 if is_damage(error):
                     note_damage(self._path)
@@ -358,17 +365,3 @@ def _unpack(blob: bytes) -> tuple[int, ...]:
 def _storable(text: str) -> str:
     """Lone surrogates can't be stored as UTF-8."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _owner_of(pid: int) -> str:
-    """A process's name over time: its number alone is used again."""
-    return f"{pid}@{psutil.Process(pid).create_time():.2f}"
-
-
-def _alive(owner: str | None) -> bool:
-    if not owner:
-        return False
-    try:
-        return _owner_of(int(owner.partition("@")[0])) == owner
-    except (psutil.Error, ValueError):
-        return False

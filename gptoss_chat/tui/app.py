@@ -49,21 +49,20 @@ class ChatApp(App[None]):
         self._resume = resume
         self._clock = clock
         self._quit_asked_s: float | None = None
-
-    def on_mount(self) -> None:
-        """Show the chat; the screen loads the model once it is painted."""
+        # Before the style sheet is read: a change of theme reads it again.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        wanted = theme_name(self._settings.theme)
-        self.theme = wanted if wanted in self.available_themes else DARK.name
-        self.push_screen(
-            ChatScreen(
-                self._session,
-                self._options,
-                conversation_id=self._resume,
-                show_reasoning=bool(self._settings.show_reasoning),
-                clock=self._clock,
-            )
+        wanted = theme_name(settings.theme)
+        self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK.name)
+
+    def get_default_screen(self) -> Screen[object]:
+        """The chat; it loads the model once it is painted."""
+        return ChatScreen(
+            self._session,
+            self._options,
+            conversation_id=self._resume,
+            show_reasoning=bool(self._settings.show_reasoning),
+            clock=self._clock,
         )
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

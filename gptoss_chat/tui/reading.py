@@ -13,7 +13,8 @@ TITLES_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of the transcript. `version` of `versions` counts its siblings from 1."""
+    """One message of the transcript. `version` of `versions` counts its siblings from 1; `context_tokens` is how much of the
+    context was in use after a reply, 0 where it is not known."""
 
     node_id: str
     role: Literal["user", "assistant"]
@@ -25,6 +26,7 @@ class Entry:
     versions: int = 1
     error: str = ""
     reasoning_s: float | None = None
+    context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def switch_version(store: Store, node_id: str, step: int) -> bool:
 
 
 def _entry(node: Node, ids: list[str]) -> Entry:
+    usage = node.usage or {}
     return Entry(
         node_id=node.id,
         role=node.role,
@@ -81,4 +84,6 @@ def _entry(node: Node, ids: list[str]) -> Entry:
         model=node.model,
         version=ids.index(node.id) + 1,
         versions=len(ids),
+        reasoning_s=usage.get("reasoning_s") if node.reasoning else None,
+        context_tokens=usage.get("context_tokens", 0),
     )

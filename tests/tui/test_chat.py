@@ -99,7 +99,7 @@ async def test_prompt_waits_while_an_answer_is_written(make_bench: MakeBench) ->
         await bench.until(pilot, lambda: len(bench.replies()) == 1)
         await bench.send(pilot, "Two")
         await bench.until(pilot, lambda: len(bench.replies()) == 2)
-        await bench.until(pilot, lambda: "Waits its turn …" in bench.feet())
+        await bench.until(pilot, lambda: any("Waits its turn" in foot for foot in bench.feet()))
         assert "1 waiting" in bench.status()
         bench.engine.release()
         await bench.settle(pilot)

@@ -106,7 +106,7 @@ async def test_width_decides_what_has_room(make_bench: MakeBench, width: int, li
     """Narrow terminals hide the list and the map; their keys show them all the same."""
     bench = make_bench()
     async with bench.app.run_test(size=(width, 24)) as pilot:
-        await pilot.pause()
+        await bench.until(pilot, lambda: bool(bench.screen.query(RoutingMap)))
         assert bench.screen.query_one(ConversationList).display is lists
         assert bench.screen.query_one(RoutingMap).display is routing
         await pilot.press("ctrl+l")
@@ -122,6 +122,7 @@ async def test_map_fits_and_shows_the_chosen(make_bench: MakeBench, layers: int,
     bench = make_bench()
     async with bench.app.run_test(size=(130, 30)) as pilot:
         bench.app.no_color = no_color
+        await bench.until(pilot, lambda: bool(bench.screen.query(RoutingMap)))
         routing = bench.screen.query_one(RoutingMap)
         ids = np.tile(np.array([0, 3, 5, experts - 1], np.uint8), (layers, 1))
         routing.add(ids, np.full((layers, 4), 0.25, np.float16))

@@ -28,12 +28,14 @@ class ConversationList(Vertical):
     def __init__(self) -> None:
         super().__init__(id="conversations")
         self._shown: tuple[object, ...] = ()
+        self._options = OptionList(markup=False)
+        self._empty = Static("Nothing yet. What you ask is kept here.", classes="empty", markup=False)
 
     def compose(self) -> ComposeResult:
         """A heading and the list."""
         yield Static("Conversations", classes="heading", markup=False)
-        yield OptionList(markup=False)
-        yield Static("Nothing yet. What you ask is kept here.", classes="empty", markup=False)
+        yield self._options
+        yield self._empty
 
     def show(self, titles: Sequence[Title], current: str | None, writing: Collection[str] = ()) -> None:
         """Show these titles; `current` is the open conversation."""
@@ -41,11 +43,11 @@ class ConversationList(Vertical):
         if shown == self._shown:
             return
         self._shown = shown
-        options = self.query_one(OptionList)
+        options = self._options
         highlighted = options.highlighted_option.id if options.has_focus and options.highlighted_option else current
         options.set_options(Option(_line(title, current, writing), title.conversation_id) for title in titles)
         options.display = bool(titles)
-        self.query_one(".empty").display = not titles
+        self._empty.display = not titles
         ids = [title.conversation_id for title in titles]
         if highlighted in ids:
             options.highlighted = ids.index(highlighted)

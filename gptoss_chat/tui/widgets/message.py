@@ -3,78 +3,86 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message as Event
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.live import LiveReply
-from gptoss_chat.tui.plain import visible, visible_lines
+from gptoss_chat.tui.plain import visible_lines
 from gptoss_chat.tui.reading import Entry
-from gptoss_chat.tui.widgets.markdown import Answer
+from gptoss_chat.tui.widgets.heading import Heading
 from gptoss_chat.tui.widgets.reasoning import Reasoning
 
-
-@dataclass
-class VersionWanted(Event):
-    """A version arrow was clicked: `step` is -1 or 1."""
-
-    node_id: str
-    step: int
+if TYPE_CHECKING:
+    from gptoss_chat.tui.widgets.markdown import Answer
 
 
-class Versions(Static):
-    """`‹ 2/3 ›`: which sibling this is; a click left of its middle goes back, right of it forward."""
+class MessageBox(Vertical):
+    """What both kinds of message share: the heading, which is lit while the mouse is over it or the message is picked."""
 
-    def __init__(self, entry: Entry) -> None:
-        super().__init__(f"‹ {entry.version}/{entry.versions} ›", classes="versions", markup=False)
-        self.display = entry.versions > 1
-        self._node_id = entry.node_id
+    def __init__(self, entry: Entry, classes: str) -> None:
+        super().__init__(classes=f"message {classes}")
+        self.entry = entry
+        self._heading = Heading(entry)
+        self._picked = False
 
-    def on_click(self, event: events.Click) -> None:
-        """Ask for the neighbour on the side of the click."""
-        event.stop()
-        self.post_message(VersionWanted(self._node_id, -1 if event.x < self.size.width // 2 else 1))
+    @property
+    def picked(self) -> bool:
+        """Whether the keys for a message mean this one."""
+        return self._picked
+
+    @picked.setter
+    def picked(self, picked: bool) -> None:
+        self._picked = picked
+        self.set_class(picked, "-picked")
+        self._light()
+
+    def on_enter(self) -> None:
+        """The mouse comes, maybe to a part of it."""
+        self._light()
+
+    def on_leave(self) -> None:
+        """The mouse goes, maybe to another part of it."""
+        self._light()
+
+    def _light(self) -> None:
+        self._heading.lit = self._picked or self.is_mouse_over
 
 
-class UserMessage(Vertical):
+class UserMessage(MessageBox):
     """What the person typed, as typed."""
 
     def __init__(self, entry: Entry) -> None:
-        super().__init__(classes="message user")
-        self.entry = entry
+        super().__init__(entry, "user")
 
     def compose(self) -> ComposeResult:
         """The label and the text."""
-        yield Static("You", classes="role", markup=False)
+        yield self._heading
         yield Static(Content(visible_lines(self.entry.text)), classes="text", markup=False)
-        yield Versions(self.entry)
 
 
-class ReplyMessage(Vertical):
+class ReplyMessage(MessageBox):
     """The model's reply: reasoning folded to a line, the answer, and a line on how it stands."""
 
     def __init__(self, entry: Entry, *, unfolded: bool, live: LiveReply | None = None) -> None:
-        super().__init__(classes="message reply")
-        self.entry = entry
+        super().__init__(entry, "reply")
         self.live = live
         self._unfolded = unfolded
         self._waiting = ""
         self._answer_shown = len(entry.text)
         self._reasoning_shown = len(entry.reasoning)
+        self.answer: Answer = _answer(entry.text)
 
     def compose(self) -> ComposeResult:
         """The label, the folded reasoning, the answer and the foot."""
-        yield Static(Content(visible(self.entry.model or "assistant")), classes="role", markup=False)
+        yield self._heading
         yield Reasoning(self.entry.reasoning, self.entry.reasoning_s, unfolded=self._unfolded)
-        yield Answer(self.entry.text)
+        yield self.answer
         yield Static("", classes="foot", markup=False)
-        yield Versions(self.entry)
 
     def on_mount(self) -> None:
         """Show how the reply stands."""
@@ -94,7 +102,7 @@ class ReplyMessage(Vertical):
             self._reasoning_shown = len(live.reasoning)
         self.reasoning.elapsed(live.reasoning_s)
         if len(live.answer) > self._answer_shown:
-            self.query_one(Answer).feed(live.answer[self._answer_shown :])
+            self.answer.feed(live.answer[self._answer_shown :])
             self._answer_shown = len(live.answer)
 
     def wait_for(self, what: str) -> None:
@@ -121,7 +129,7 @@ class ReplyMessage(Vertical):
         )
         self.live = None
         self._waiting = ""
-        await self.query_one(Answer).set_text(answer)
+        await self.answer.set_text(answer)
         self.reasoning.set_text(reasoning, live.reasoning_s)
         self._show_foot()
 
@@ -143,6 +151,13 @@ class ReplyMessage(Vertical):
             text = ""
         foot.update(Content(text))
         foot.display = bool(text)
+
+
+def _answer(text: str) -> Answer:
+    # Markdown's parser and highlighter take as long to import as the rest of the screen: not before the first answer.
+    from gptoss_chat.tui.widgets.markdown import Answer
+
+    return Answer(text)
 
 
 def error_text(error: Exception) -> str:
