@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gptoss_chat.engine.engine import Engine
     from gptoss_chat.harmony import HarmonyEncoding
+    from gptoss_chat.model.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that can answer. `notice` is what the reader should know of how it runs here."""
+    """A model that can answer. `notice` is what the reader should know of how it runs here; `spec` is its shape."""
 
     name: str
     engine: Engine
     encoding: HarmonyEncoding
     notice: str = ""
+    spec: ModelSpec | None = None
 
 
 Loader = Callable[[Callable[[float], None]], LoadedModel]
@@ -39,6 +41,6 @@ def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:
         from gptoss_chat.model.checkpoint import load_model
 
         model = load_model(folder, progress=progress)
-        return LoadedModel(name, Engine(model, cache_bytes=cache_bytes), encoding)
+        return LoadedModel(name, Engine(model, cache_bytes=cache_bytes), encoding, spec=model.spec)
 
     return load

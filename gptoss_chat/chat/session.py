@@ -70,6 +70,11 @@ class Session:
             self._model.engine.close()
 
     @property
+    def loaded(self) -> LoadedModel | None:
+        """The model, once it can answer."""
+        return self._model
+
+    @property
     def backend(self) -> str:
         """What computes, in words; empty until the model is loaded."""
         return self._model.engine.backend if self._model else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -30,7 +30,7 @@ class ChatApp(App[None]):
     CSS_PATH = Path(__file__).with_name("theme.tcss")
     TITLE = "gptoss-chat"
     ENABLE_COMMAND_PALETTE = True
-    # Escape stops the answer; it does not restore a maximised widget, which there is none of.
+    # Escape stops the answer; the map, the one widget that can fill the screen, has its own key for going back.
     ESCAPE_TO_MINIMIZE = False
 
     def __init__(
@@ -55,7 +55,7 @@ class ChatApp(App[None]):
         wanted = theme_name(settings.theme)
         self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK.name)
 
-    def get_default_screen(self) -> Screen[object]:
+    def get_default_screen(self) -> Screen[Any]:
         """The chat; it loads the model once it is painted."""
         return ChatScreen(
             self._session,

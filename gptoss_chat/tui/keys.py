@@ -39,6 +39,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("newer_sibling", "alt+right", "Alt+→", "Next version", "The answer after this one", "Answer"),
     Action("toggle_reasoning", "ctrl+t", "Ctrl+T", "Reasoning", "Show or fold the reasoning", "View"),
     Action("toggle_routing", "ctrl+l", "Ctrl+L", "Routing map", "Show or hide the map of the experts at work", "View"),
+    Action("full_map", "f3", "F3", "Routing map, full size", "The map on the whole screen, and back", "View"),
+    Action("open_routing", "f2", "F2", "Routing", "The experts of every token of this conversation", "View"),
     Action("toggle_conversations", "ctrl+b", "Ctrl+B", "Conversations", "Show or hide the conversations", "View"),
     Action("new_conversation", "ctrl+n", "Ctrl+N", "New conversation", "Begin a new conversation", "View"),
     Action("to_bottom", "ctrl+end", "Ctrl+End", "To the bottom", "Back to the newest message", "View"),

@@ -108,6 +108,23 @@ class ChatScreen(TalkScreen):
         self.map_wanted = not self.query("#routing, #routing-room").first().display
         self.lay_out()
 
+    def action_open_routing(self) -> None:
+        """The stored routing of what is shown."""
+        last = self.transcript.last_reply
+        if self.conversation_id is None or last is None:
+            self.notice.show("There is no answer yet.")
+            return
+        from gptoss_chat.tui.screens.routing_source import routing_screen  # the first frame does not wait for NumPy
+
+        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=last.entry.node_id))
+
+    def action_full_map(self) -> None:
+        """The map on the whole screen; any of its keys goes back."""
+        if self._map is not None:
+            self.map_wanted = True
+            self.lay_out()
+            self._map.action_full_size()
+
     def action_toggle_conversations(self) -> None:
         """The list on or off; when it comes, it takes the keys."""
         self.list_wanted = not self.query_one(ConversationList).display

@@ -143,6 +143,9 @@ class TalkScreen(Screen[None]):
     # What the session tells ----------------------------------------------------------------------------------------
 
     async def _poll(self) -> None:
+        loaded = self.session.loaded
+        if self._map is not None and loaded is not None and loaded.spec is not None:
+            self._map.set_shape(loaded.spec.layers, loaded.spec.experts)
         for reply, progress in self.live.poll():
             self._note_progress(reply, progress)
         for widget in self.transcript.following:

@@ -60,7 +60,7 @@ class RoutingMap(Widget):
     """
 
     ALLOW_MAXIMIZE = True
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space", "full_size", "Full size", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,space,f3", "full_size", "Full size", show=False)]
 
     def __init__(self, layers: int = 0, experts: int = 0) -> None:
         super().__init__(id="routing")
@@ -88,7 +88,6 @@ class RoutingMap(Widget):
 
     def set_shape(self, layers: int, experts: int) -> None:
         """Say what the model has, before its first token; what was shown of another shape is forgotten."""
-        self._fold()
         if (layers, experts) != (self._layers, self._experts):
             self._layers, self._experts = layers, experts
             self.clear()

@@ -1,0 +1,35 @@
+"""Opens the routing screen on a conversation of a session; it knows where routes and vocabularies come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gptoss_chat import catalog
+from gptoss_chat.errors import CheckpointError, ModelNotFoundError
+from gptoss_chat.harmony import load_encoding
+from gptoss_chat.routing import KnownModel, Routes, conversation_routes
+from gptoss_chat.settings import Settings
+from gptoss_chat.tui.screens.routing import RoutingScreen
+
+if TYPE_CHECKING:
+    from gptoss_chat.chat.session import Session
+
+
+def routing_screen(session: Session, conversation_id: str, *, at_turn: str | None = None) -> RoutingScreen:
+    """The screen on the branch of the conversation that is shown; `at_turn` is the reply to begin at."""
+
+    def model_of(name: str) -> KnownModel:
+        """The session's own model, or one of that name on this machine; tokens of any other are shown by their ids."""
+        loaded = session.loaded
+        if loaded is not None and loaded.name == name:
+            return KnownModel(loaded.encoding, loaded.spec.experts if loaded.spec else None)
+        try:
+            entry = catalog.find(name, Settings())
+            return KnownModel(load_encoding(entry.folder), entry.spec.experts)
+        except (ModelNotFoundError, CheckpointError):
+            return KnownModel()
+
+    def load() -> Routes:
+        return conversation_routes(session.store, conversation_id, model_of)
+
+    return RoutingScreen(load, at_turn=at_turn)
