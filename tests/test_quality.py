@@ -45,7 +45,7 @@ def test_ci_runs_what_the_readme_says() -> None:
 def test_help_does_not_import_torch() -> None:
     """`--help`, completion and the way to the first painted frame stay quick: torch is imported late."""
     code = (
-        "import sys; import gptoss_chat.cli.main, gptoss_chat.cli.oneshot, gptoss_chat.tui.app, gptoss_chat.chat.session;"
+        "import sys; import gptoss_chat.cli.commands, gptoss_chat.cli.oneshot, gptoss_chat.tui.app, gptoss_chat.chat.session;"
         "sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gptoss_chat.bench import machine, peers
-from gptoss_chat.cli.main import app
+from gptoss_chat.cli.commands import app
 from gptoss_chat.errors import UsageError
 
 QUICK = [

@@ -1,0 +1,119 @@
+"""Opening a session and the chat screen on it; it knows settings and folders, nothing of flags' names or Typer."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gptoss_chat.errors import UsageError
+from gptoss_chat.paths import Paths, private_folder
+
+if TYPE_CHECKING:
+    from gptoss_chat.catalog import ModelEntry
+    from gptoss_chat.chat.loading import LoadedModel, Loader
+    from gptoss_chat.chat.session import Session
+    from gptoss_chat.chat.turn import TurnOptions
+    from gptoss_chat.history import Store
+    from gptoss_chat.settings import Settings
+
+
+def open_plain_chat() -> int:
+    """The chat with nothing but the settings, as `gptoss-chat` alone opens it; returns the exit code."""
+    from gptoss_chat.cli.options import Sampling, turn_options
+    from gptoss_chat.settings import load_settings
+
+    paths = Paths.of_user()
+    settings = load_settings(paths)
+    with open_session(paths, settings, None, no_history=False, later=True) as (session, folder):
+        return open_chat(session, settings, turn_options(Sampling(), settings, folder), None)
+
+
+def open_chat(session: Session, settings: Settings, options: TurnOptions, conversation_id: str | None) -> int:
+    """Run the chat screen; returns the exit code. Raises UsageError where there is no terminal for it."""
+    if os.environ.get("TERM", "") in ("", "dumb") or not sys.stdout.isatty():
+        raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
+    from gptoss_chat.tui.app import ChatApp
+
+    ChatApp(session, settings=settings, options=options, resume=conversation_id).run()
+    return 0
+
+
+@contextmanager
+def open_session(
+    paths: Paths, settings: Settings, model: str | None, *, no_history: bool, later: bool
+) -> Iterator[tuple[Session, Path]]:
+    """A session on the model asked for; closed, with its store, whatever happens.
+
+    With `later`, the history is opened at its first use and the memory is checked when the model is loaded: the screen is
+    painted before either, and tells of both.
+    """
+    from gptoss_chat import catalog
+    from gptoss_chat.chat.session import Session
+    from gptoss_chat.cli.options import today
+    from gptoss_chat.history import Store
+
+    entry = catalog.find(model, settings)
+    if not later and (warning := _memory_warning(entry)):
+        print(warning, file=sys.stderr)
+    with _history_file(paths, no_history=no_history) as file:
+        store = Store(file) if later else Store.open(file)
+        session = Session(store, _loader(entry, settings), model_name=entry.name, date=today)
+        try:
+            yield session, entry.folder
+        finally:
+            session.close()
+            store.close()
+
+
+@contextmanager
+def _history_file(paths: Paths, *, no_history: bool) -> Iterator[Path]:
+    if no_history:
+        import tempfile
+
+        with tempfile.TemporaryDirectory(prefix="gptoss-chat-") as scratch:
+            yield Path(scratch) / "history.db"
+    else:
+        private_folder(paths.data)
+        logging.basicConfig(filename=paths.log_file, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+        yield paths.history_db
+
+
+def _loader(entry: ModelEntry, settings: Settings) -> Loader:
+    """Loads the model unless the memory can't hold it; raises MemoryLimitError or CheckpointError."""
+    from gptoss_chat.chat.loading import model_loader
+
+    load = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))
+
+    def checked(progress: Callable[[float], None]) -> LoadedModel:
+        notice = _memory_warning(entry)
+        return dataclasses.replace(load(progress), notice=notice)
+
+    return checked
+
+
+def _memory_warning(entry: ModelEntry) -> str:
+    """What the reader should know of `entry` in this machine's memory, if anything; raises MemoryLimitError."""
+    from gptoss_chat import catalog
+
+    report = catalog.fits(entry)
+    if not report.ok:
+        raise catalog.too_big(report)
+    return report.sentence if report.warning else ""
+
+
+def conversation_of(store: Store, continue_: bool, resume: str | None) -> str | None:
+    """The conversation to go on with, if any. Raises UsageError or HistoryError when there is none."""
+    if resume is not None:
+        return store.conversation(resume).id
+    if continue_:
+        latest = store.conversations(limit=1)
+        if not latest:
+            raise UsageError("There is no conversation to go on with.", "Leave out --continue.")
+        return latest[0].id
+    return None
