@@ -2,6 +2,17 @@
 
 from gptoss_chat.history.routes import StoredRouting, decode_routes, encode_routes
 from gptoss_chat.history.store import Store
-from gptoss_chat.history.values import Conversation, Hit, Node
+from gptoss_chat.history.values import HIT_END, HIT_START, Conversation, Hit, Listed, Node
 
-__all__ = ["Conversation", "Hit", "Node", "Store", "StoredRouting", "decode_routes", "encode_routes"]
+__all__ = [
+    "HIT_END",
+    "HIT_START",
+    "Conversation",
+    "Hit",
+    "Listed",
+    "Node",
+    "Store",
+    "StoredRouting",
+    "decode_routes",
+    "encode_routes",
+]

@@ -61,6 +61,12 @@ MIGRATIONS: tuple[str, ...] = (
         INSERT INTO node_text (node_text, rowid, text) VALUES ('delete', old.seq, old.text);
     END;
     """,
+    """
+    CREATE TABLE IF NOT EXISTS pin (   -- conversations kept at the top of the list
+        conversation_id TEXT PRIMARY KEY REFERENCES conversation (id) ON DELETE CASCADE,
+        since REAL NOT NULL
+    ) STRICT;
+    """,
 )
 
 # The index over the settled texts, made anew from them.

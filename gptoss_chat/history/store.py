@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from gptoss_chat.errors import HistoryError
+from gptoss_chat.history import listing
 from gptoss_chat.history.database import is_damage, note_damage, open_database, told
 from gptoss_chat.history.owner import is_alive, own_name
-from gptoss_chat.history.search import like_pattern, match_query
-from gptoss_chat.history.values import Conversation, Hit, Node
+from gptoss_chat.history.values import Conversation, Hit, Listed, Node
 
 _NODE = (
     "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling"
@@ -82,7 +82,7 @@ class Store:
         """The latest conversations, newest first; with `query`, those whose title or text holds its words."""
         where, values = "TRUE", tuple[str, ...]()
         if query and query.strip():
-            where, values = self._holding(query.strip())
+            where, values = listing.holding(query.strip())
         with self._read() as db:
             rows = db.execute(
                 f"SELECT {_CONVERSATION} FROM conversation WHERE deleted IS NULL AND ({where}) "
@@ -95,6 +95,16 @@ class Store:
         """Give a conversation another title."""
         with self._write() as db:
             db.execute("UPDATE conversation SET title = ? WHERE id = ?", (_storable(title), conversation_id))
+
+    def pin(self, conversation_id: str, pinned: bool) -> None:
+        """Keep a conversation at the top of the list, or no more."""
+        with self._write() as db:
+            if pinned:
+                db.execute(
+                    "INSERT OR IGNORE INTO pin (conversation_id, since) VALUES (?, ?)", (conversation_id, time.time())
+                )
+            else:
+                db.execute("DELETE FROM pin WHERE conversation_id = ?", (conversation_id,))
 
     def delete(self, conversation_id: str) -> None:
         """Hide a conversation; `undelete` brings it back."""
@@ -245,29 +255,20 @@ class Store:
 
     def search(self, query: str, limit: int = 50) -> list[Hit]:
         """The messages that hold every word of `query` (the last one as a beginning), best first."""
-        match = match_query(query)
-        if match is None:
-            return []
         with self._read() as db:
-            rows = db.execute(
-                """SELECT node.conversation_id, node.id, conversation.title, snippet(node_text, 0, '', '', '…', 12)
-                   FROM node_text JOIN node ON node.seq = node_text.rowid
-                   JOIN conversation ON conversation.id = node.conversation_id
-                   WHERE node_text MATCH ? AND conversation.deleted IS NULL ORDER BY rank LIMIT ?""",
-                (match, limit),
-            ).fetchall()
-        return [Hit(*row) for row in rows]
+            return listing.search(db, query, limit)
+
+    def listed(self, query: str = "", limit: int = 200) -> list[Listed]:
+        """Conversations for a list: pinned ones first, then the newest; with `query`, those that hold it, with a hit."""
+        with self._read() as db:
+            return listing.listed(db, query, limit)
+
+    def prompts(self, query: str = "", limit: int = 50) -> list[str]:
+        """Different prompts of all conversations that contain `query`, the latest first."""
+        with self._read() as db:
+            return listing.prompts(db, query, limit)
 
     # Inside ----------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _holding(query: str) -> tuple[str, tuple[str, ...]]:
-        """A condition on conversations, and its values: the title contains `query`, or a message holds its words."""
-        inside = "SELECT conversation_id FROM node JOIN node_text ON node.seq = node_text.rowid WHERE node_text MATCH ?"
-        match = match_query(query)
-        if match is None:  # signs only, which the index does not hold
-            inside, match = "SELECT conversation_id FROM node WHERE text LIKE ? ESCAPE '\\'", like_pattern(query)
-        return f"title LIKE ? ESCAPE '\\' OR id IN ({inside})", (like_pattern(query), match)
 
     def _add(
         self,

@@ -42,6 +42,21 @@ class Node:
     sampling: str = "{}"
 
 
+HIT_START, HIT_END = "\x01", "\x02"
+"""Around the words found, in the snippet of a Listed; the text itself may hold them too, and then is marked a little oddly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of the list of conversations; `snippet` is where a search found its words, empty when it was in the title."""
+
+    id: str
+    title: str
+    pinned: bool
+    updated: float
+    snippet: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One message that a search found."""
