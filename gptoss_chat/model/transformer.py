@@ -14,7 +14,9 @@ from torch import Tensor
 
 from gptoss_chat.kernels import backend_name, ops
 from gptoss_chat.model.rope import Rope, rotate
+from gptoss_chat.model.route import Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
+from gptoss_chat.model.steering import RouterSteering
 
 PAGE_TOKENS = 32
 
@@ -141,15 +143,34 @@ class Transformer:
         shape = (spec.layers, pages, PAGE_TOKENS, spec.kv_heads, spec.head_dim)
         return KVPool(torch.empty(shape, dtype=self.kv_dtype), torch.empty(shape, dtype=self.kv_dtype))
 
+    def steering_for(self, route: Route) -> RouterSteering:
+        """What `forward` takes for a route. Raises UsageError when this model can't do it."""
+        spec = self.spec
+        return RouterSteering(
+            route,
+            layers=spec.layers,
+            experts=spec.experts,
+            chosen=spec.experts_per_token,
+            device=self._embedding_VD.device,
+        )
+
     @torch.inference_mode()
     def forward(
-        self, ids_T: Tensor, start: int, page_table_N: Tensor, kv: KVPool, *, all_logits: bool = False
+        self,
+        ids_T: Tensor,
+        start: int,
+        page_table_N: Tensor,
+        kv: KVPool,
+        *,
+        all_logits: bool = False,
+        steering: RouterSteering | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
 
         ids int64 [T]; page_table int32 [N]: position p lives in page `page_table[p // 32]`, slot `p % 32`, and must
         cover start + T. Writes these tokens' keys and values. Returns float32 logits [V] of the last token ([T, V]
         with all_logits) and the routing of all: experts uint8 [T, L, K], most likely first, weights float16 [T, L, K].
+        `steering` changes the router's scores; the routing is what came of it.
         """
         spec = self.spec
         T = ids_T.shape[0]
@@ -175,7 +196,10 @@ class Transformer:
             x_TD = x_TD + ops.linear(mixed_TA, w.out_w, w.out_b)
 
             h_TD = _rms_norm(x_TD, w.mlp_norm, spec.eps)
-            scores_TK, ids_TK = ops.linear(h_TD, w.router_w, w.router_b).topk(spec.experts_per_token, dim=-1)
+            scores_TE = ops.linear(h_TD, w.router_w, w.router_b)
+            if steering is not None:
+                scores_TE = steering.apply(layer, scores_TE)
+            scores_TK, ids_TK = scores_TE.topk(spec.experts_per_token, dim=-1)
             weights_TK = scores_TK.softmax(dim=-1)
             routes.append((ids_TK, weights_TK))
             x_TD = x_TD + w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
