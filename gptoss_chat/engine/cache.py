@@ -164,6 +164,11 @@ class CachedSequence:
         weights.append(self._weights_TLK[skip:rows])
         return RouteRecord(start, np.concatenate(ids), np.concatenate(experts), np.concatenate(weights))
 
+    def forget_from(self, position: int) -> None:
+        """Do not give the tree what was run from `position` on: it holds only for this sequence."""
+        del self._ids[max(0, position - self.reused) :]
+        self.length = self.reused + len(self._ids)
+
     def close(self) -> None:
         """Give everything that was run to the tree and let the path go."""
         cache, rows = self._cache, len(self._ids)

@@ -70,11 +70,13 @@ class Decoder:
         # Chunks end at absolute multiples, so a prompt is cut the same way wherever its reused part ends.
         return min((start // self._chunk + 1) * self._chunk, limit)
 
-    def _forward(self, sequence: CachedSequence, ids: Sequence[int]) -> Tensor:
+    def _forward(self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None) -> Tensor:
         """Run `ids` after what is in the sequence; returns the last one's logits [V]. Raises CacheFullError."""
         table_n = sequence.page_table(sequence.length + len(ids))
         ids_T = torch.tensor(ids, dtype=torch.int64, device=self._device)
-        logits_V, experts_TLK, weights_TLK = self._model.forward(ids_T, sequence.length, table_n, self._cache.kv)
+        logits_V, experts_TLK, weights_TLK = self._model.forward(
+            ids_T, sequence.length, table_n, self._cache.kv, steering=steering
+        )
         sequence.extend(ids, experts_TLK, weights_TLK)
         return logits_V
 
@@ -87,6 +89,7 @@ class _Run:
         self._request = request
         self._sampler = Sampler(request.sampling, decoder._model.spec.vocab, request.prompt_ids)
         self._sequence: CachedSequence | None = None
+        self._steering: Any = None
         self._generated = 0
         self._prefill_s = 0.0
         self._decode_s = 0.0
@@ -96,7 +99,11 @@ class _Run:
         self._check_room(len(prompt))
         # The last prompt token is always run, and always alone: its logits are needed, and so they come out of the
         # same computation whether the rest of the prompt was in the cache or not.
-        sequence = self._sequence = self._decoder._cache.open(prompt, len(prompt) - 1)
+        reusable = len(prompt) - 1
+        if self._request.route:
+            self._steering = self._decoder._model.steering_for(self._request.route)
+            reusable = min(reusable, self._request.record_from)
+        sequence = self._sequence = self._decoder._cache.open(prompt, reusable)
         started_s = time.perf_counter()
         try:
             logits_V = self._prefill(sequence, emit, stopped)
@@ -126,7 +133,9 @@ class _Run:
             if stopped():
                 return None
             end = decoder._chunk_end(sequence.length, last) if sequence.length < last else last + 1
-            logits_V = decoder._forward(sequence, prompt[sequence.length : end])
+            if sequence.length < self._request.record_from < end and self._steering is not None:
+                end = self._request.record_from
+            logits_V = self._forward(sequence, prompt[sequence.length : end])
             emit(PrefillProgress(sequence.length, len(prompt), sequence.reused))
         return logits_V
 
@@ -151,7 +160,11 @@ class _Run:
             if sample.token_id in params.stop_ids:
                 return FinishReason.STOP
             if self._generated != params.max_tokens:
-                logits_V = self._decoder._forward(sequence, (sample.token_id,))
+                logits_V = self._forward(sequence, (sample.token_id,))
+
+    def _forward(self, sequence: CachedSequence, ids: Sequence[int]) -> Tensor:
+        steered = sequence.length >= self._request.record_from
+        return self._decoder._forward(sequence, ids, self._steering if steered else None)
 
     def finish(self, reason: FinishReason, error: Exception | None) -> Finished:
         """Close the sequence and sum the run up."""
@@ -162,6 +175,8 @@ class _Run:
             reused = sequence.reused
             prefilled = min(sequence.length, prompt_tokens) - reused
             routes = sequence.routes_from(self._request.record_from)
+            if self._steering is not None:
+                sequence.forget_from(self._request.record_from)
             sequence.close()
         usage = Usage(
             reused_tokens=reused,

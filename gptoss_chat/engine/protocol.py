@@ -6,9 +6,11 @@ D head size.
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
+
+from gptoss_chat.model.route import Route
 
 PAGE_TOKENS = 32
 
@@ -48,12 +50,24 @@ class LanguageModel(Protocol[KV]):
         """Memory for `pages` pages of keys and values."""
         ...
 
+    def steering_for(self, route: Route) -> Any:
+        """Changes to the router in the model's own form. Raises UsageError when it can't make them."""
+        ...
+
     def forward(
-        self, ids_T: Tensor, start: int, page_table: Tensor, kv: KV, /, *, all_logits: bool = False
+        self,
+        ids_T: Tensor,
+        start: int,
+        page_table: Tensor,
+        kv: KV,
+        /,
+        *,
+        all_logits: bool = False,
+        steering: Any = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run tokens start .. start+T through the model, writing their keys and values through `page_table` (int32).
 
         Returns the last token's logits (float32 [V]), and every token's experts (uint8 [T, L, K]) and their weights
-        (float16 [T, L, K]).
+        (float16 [T, L, K]). `steering` is what `steering_for` made.
         """
         ...

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from gptoss_chat.model.route import Route
+
 if TYPE_CHECKING:  # the first painted frame does not wait for NumPy
     import numpy as np
     from numpy.typing import NDArray
@@ -34,11 +36,15 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """Continue `prompt_ids`. `record_from` is the first position whose routing is wanted in the final record."""
+    """Continue `prompt_ids`. `record_from` is the first position whose routing is wanted in the final record.
+
+    `route` changes the router from that position on. What is computed with it is not kept for other requests.
+    """
 
     prompt_ids: tuple[int, ...]
     sampling: SamplingParams = field(default_factory=SamplingParams)
     record_from: int = 0
+    route: Route = ()
 
 
 class FinishReason(StrEnum):

@@ -52,7 +52,14 @@ class HashModel:
         return Pool(torch.full(shape, -1.0, dtype=torch.float64), torch.full(shape, -1.0, dtype=torch.float64))
 
     def forward(
-        self, ids_T: Tensor, start: int, page_table: Tensor, kv: Pool, *, all_logits: bool = False
+        self,
+        ids_T: Tensor,
+        start: int,
+        page_table: Tensor,
+        kv: Pool,
+        *,
+        all_logits: bool = False,
+        steering: None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         spec, tokens = self.spec, len(ids_T)
         if self.on_forward is not None:

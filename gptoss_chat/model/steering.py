@@ -1,0 +1,41 @@
+"""Router rules as tensors that change a layer's scores; it knows nothing of where the rules came from.
+
+T tokens, E experts a layer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gptoss_chat.model.route import Route, check_route
+
+PIN_MARGIN = 0.01  # of a pinned expert's score over the best other one (SteerMoE, arXiv:2509.09660)
+
+
+class RouterSteering:
+    """A route for a model of that shape. Raises UsageError when such a model can't do it."""
+
+    def __init__(self, route: Route, *, layers: int, experts: int, chosen: int, device: torch.device) -> None:
+        check_route(route, layers=layers, experts=experts, chosen=chosen)
+        self._bias: dict[int, Tensor] = {}
+        self._pinned: dict[int, Tensor] = {}
+        for rule in route:
+            at = torch.tensor(rule.experts, device=device)
+            for layer in range(layers) if rule.layers is None else rule.layers:
+                if rule.action == "pin":
+                    mask_E = self._pinned.setdefault(layer, torch.zeros(experts, dtype=torch.bool, device=device))
+                    mask_E[at] = True
+                else:
+                    bias_E = self._bias.setdefault(layer, torch.zeros(experts, device=device))
+                    bias_E[at] += rule.amount if rule.action == "boost" else -torch.inf
+
+    def apply(self, layer: int, scores_TE: Tensor) -> Tensor:
+        """The changed scores, float32 [T, E]; those of a token that are not numbers stay so."""
+        bias_E, pinned_E = self._bias.get(layer), self._pinned.get(layer)
+        if bias_E is not None:
+            scores_TE = scores_TE + bias_E
+        if pinned_E is not None:
+            best_T1 = scores_TE.amax(dim=-1, keepdim=True)
+            scores_TE = torch.where(pinned_E, torch.maximum(scores_TE, best_T1 + PIN_MARGIN), scores_TE)
+        return scores_TE
