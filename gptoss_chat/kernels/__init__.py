@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 
 from gptoss_chat.kernels import ops
+from gptoss_chat.kernels.dispatch import start
 
-__all__ = ["backend_name", "ops"]
+__all__ = ["backend", "backend_name", "ops"]
+
+backend = start()
 
 
 def backend_name(device: torch.device) -> str:
-    """Which implementation runs on `device`, in words for the user."""
-    key = {"cpu": "CPU", "cuda": "CUDA"}.get(device.type, "")
-    if key and torch._C._dispatch_has_kernel_for_dispatch_key("gptoss::moe_mxfp4", key):
-        return f"native ({device.type})"
-    return "reference (PyTorch)"
+    """Which implementation runs on `device`, in words for the user; `backend.remedy()` says what would be faster."""
+    return backend.describe() if device.type == "cpu" else "reference (PyTorch)"

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.kernels import reference
+from gptoss_chat.kernels.int8 import Int8Matrix
 
 _LIBRARY: Any = torch.library.Library("gptoss", "DEF")  # type: ignore[no-untyped-call]
 _EXPERTS = "Tensor x, Tensor ids, Tensor weights"
 
 _LIBRARY.define("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_LIBRARY.define("linear_int8(Tensor x, Tensor values, Tensor scales, Tensor? bias, int rows) -> Tensor")
 _LIBRARY.define(
     "attention(Tensor q, Tensor k_pages, Tensor v_pages, Tensor page_table, int start, int window, Tensor sinks)"
     " -> Tensor"
@@ -33,12 +35,16 @@ _LIBRARY.define(
     f"moe_dense({_EXPERTS}, Tensor gate_up, Tensor gate_up_bias, Tensor down, Tensor down_bias, float limit) -> Tensor"
 )
 
-for _name in ("linear", "attention", "moe_mxfp4", "moe_dense"):
+for _name in ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense"):
     _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
 
 
 def _linear_fake(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x.new_empty(x.shape[0], weight.shape[0])
+
+
+def _linear_int8_fake(x: Tensor, values: Tensor, scales: Tensor, bias: Tensor | None, rows: int) -> Tensor:
+    return x.new_empty(x.shape[0], rows)
 
 
 def _attention_fake(
@@ -53,6 +59,7 @@ def _moe_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
 
 for _name, _fake in (
     ("linear", _linear_fake),
+    ("linear_int8", _linear_int8_fake),
     ("attention", _attention_fake),
     ("moe_mxfp4", _moe_fake),
     ("moe_dense", _moe_fake),
@@ -61,14 +68,23 @@ for _name, _fake in (
 
 
 _linear = torch.ops.gptoss.linear.default
+_linear_int8 = torch.ops.gptoss.linear_int8.default
 _attention = torch.ops.gptoss.attention.default
 _moe_mxfp4 = torch.ops.gptoss.moe_mxfp4.default
 _moe_dense = torch.ops.gptoss.moe_dense.default
 
 
-def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None = None) -> Tensor:
-    """float32 [T, O]: `x @ w.T + bias`, x and bias float32, w of any float type (exactly converted)."""
-    y_TO: Tensor = _linear(x_TI, w_OI, bias_O)
+def linear(x_TI: Tensor, w_OI: Tensor | Int8Matrix, bias_O: Tensor | None = None) -> Tensor:
+    """float32 [T, O]: `x @ w.T + bias`, x and bias float32, w of any float type (exactly converted) or int8.
+
+    Compiled int8 kernels also round x to int8, in blocks of 32 with the scale largest magnitude / 127; a block with a
+    NaN or an infinity makes its token's outputs NaN.
+    """
+    y_TO: Tensor
+    if isinstance(w_OI, Int8Matrix):
+        y_TO = _linear_int8(x_TI, w_OI.values, w_OI.scales, bias_O, w_OI.rows)
+    else:
+        y_TO = _linear(x_TI, w_OI, bias_O)
     return y_TO
 
 
@@ -107,7 +123,8 @@ def moe_mxfp4(
     """float32 [T, D]: the weighted sum of the chosen experts' outputs, experts in MXFP4.
 
     blocks uint8 [E, rows, inputs / 32, 16], scales uint8 [E, rows, inputs / 32]; gate_up has 2F interleaved rows
-    (gate even, up odd); ids int64, weights float32. Only the chosen experts are read.
+    (gate even, up odd); ids int64, weights float32. Only the chosen experts are read. Compiled kernels round x and the
+    hidden values to int8, as for `linear`.
     """
     y_TD: Tensor = _moe_mxfp4(
         x_TD,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear as dense_linear
 
+from gptoss_chat.kernels.int8 import GROUP, unpack
 from gptoss_chat.kernels.mxfp4 import dequantise
 
 # float32 weights are made a panel at a time: small enough to stay in the second-level cache between being written and
@@ -54,6 +55,14 @@ def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
         return dense_linear(x_TI, w_OI, bias_O)
     y_TO = _dense(x_TI, w_OI)
     return y_TO.contiguous() if bias_O is None else (y_TO + bias_O).contiguous()
+
+
+def linear_int8(x_TI: Tensor, values: Tensor, scales: Tensor, bias_O: Tensor | None, rows: int) -> Tensor:
+    """See `ops.linear`; x is not rounded."""
+    step = max(1, _PANEL_BYTES // (4 * GROUP * x_TI.shape[1]))
+    parts = [x_TI @ unpack(values[a : a + step], scales[a : a + step]).T for a in range(0, values.shape[0], step)]
+    y_TO = torch.cat(parts, dim=1)[:, :rows]
+    return y_TO.contiguous() if bias_O is None else y_TO + bias_O
 
 
 def attention(

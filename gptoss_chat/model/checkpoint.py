@@ -1,18 +1,23 @@
 """From a folder of safetensors to a Transformer: finds, checks and maps every tensor; knows not where models live.
 
-Weights stay memory-mapped in the type the checkpoint holds. Only a whole model that is small is expanded to float32.
+Weights stay memory-mapped in the type the checkpoint holds, with two exceptions: a whole model that is small is expanded
+to float32, and where compiled kernels run a big one's dense matrices are rounded to int8, which halves what is read for
+every token.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gptoss_chat.errors import CheckpointError
+from gptoss_chat.errors import CheckpointError, UsageError
+from gptoss_chat.kernels import backend
+from gptoss_chat.kernels.int8 import BLOCK, Int8Matrix
 from gptoss_chat.kernels.mxfp4 import dequantise
 from gptoss_chat.model.layout import MXFP4_BLOCK, ExpertFormat, Layout, Slot, layer_prefix, slots
 from gptoss_chat.model.safetensors_file import MappedFiles, TensorEntry, read_entries
@@ -21,6 +26,8 @@ from gptoss_chat.model.transformer import DenseExperts, LayerWeights, Mxfp4Exper
 
 # A model whose weights fit in this as float32 is expanded once, at load: its steps are then free of conversions.
 EXPAND_BYTES = 256 << 20
+# Overrides the type of a big model's dense matrices: int8 or bf16.
+DENSE_VARIABLE = "GPTOSS_CHAT_DENSE"
 _INDEX = "model.safetensors.index.json"
 _FLOATS = ("BF16", "F16", "F32")
 
@@ -31,7 +38,8 @@ def load_model(
     """The model in `folder`, either layout, MXFP4 or plain experts; returns at once, pages are read when first used.
 
     dtype is that of cached keys and values: float32 for models small enough to be expanded, else bfloat16, unless
-    given. Arithmetic is always float32. progress gets 0..1. Raises CheckpointError naming file and tensor.
+    given. Arithmetic is always float32. progress gets 0..1. Raises CheckpointError naming file and tensor, UsageError
+    where GPTOSS_CHAT_DENSE is neither int8 nor bf16.
     """
     spec = ModelSpec.read(folder)
     entries = _find_entries(folder)
@@ -46,21 +54,41 @@ def load_model(
         _check(slot, entries, folder)
     files = MappedFiles()
     small = 4 * spec.parameters <= EXPAND_BYTES
+    prepare = _dense_matrices(small)
     tensors: dict[str, Tensor] = {}
+    matrices: dict[str, Tensor | Int8Matrix] = {}
     for done, slot in enumerate(wanted, start=1):
-        tensors[slot.key] = _load(slot, entries, files)
+        tensor = _load(slot, entries, files)
+        if slot.key.rsplit(".", 1)[-1] in _DENSE:
+            matrices[slot.key] = prepare(tensor)
+        else:
+            tensors[slot.key] = tensor
         if progress is not None:
             progress(done / len(wanted))
-    embedding = tensors["embedding"]
-    expand: Callable[[Tensor], Tensor] = Tensor.float if small else lambda tensor: tensor
+    embedding = tensors["embedding"].float() if small else tensors["embedding"]
     return Transformer(
         spec,
-        embedding=expand(embedding),
-        layers=[_layer(tensors, layer, experts, small) for layer in range(spec.layers)],
+        embedding=embedding,
+        layers=[_layer(tensors, matrices, layer, experts, small) for layer in range(spec.layers)],
         norm=tensors["norm"].float(),
-        head=expand(embedding if spec.tied else tensors["head"]),
+        head=prepare(embedding) if spec.tied else matrices["head"],
         kv_dtype=dtype or (torch.float32 if small else torch.bfloat16),
     )
+
+
+_DENSE = ("qkv_w", "out_w", "head")
+
+
+def _dense_matrices(small: bool) -> Callable[[Tensor], Tensor | Int8Matrix]:
+    """What is done with a dense matrix when it is loaded."""
+    wish = os.environ.get(DENSE_VARIABLE) or "int8"
+    if wish not in ("int8", "bf16"):
+        raise UsageError(f"{DENSE_VARIABLE}={wish} is not a type of weights.", "Possible are int8 and bf16.")
+    if small:
+        return Tensor.float
+    if wish == "bf16" or not backend.compiled:
+        return lambda tensor: tensor
+    return lambda tensor: tensor if tensor.shape[1] % BLOCK else backend.quantise(tensor)
 
 
 def _find_entries(folder: Path) -> dict[str, TensorEntry]:
@@ -142,12 +170,15 @@ def _load(slot: Slot, entries: dict[str, TensorEntry], files: MappedFiles) -> Te
     return whole.transpose(1, 2) if slot.transposed else whole
 
 
-def _layer(tensors: dict[str, Tensor], layer: int, experts: ExpertFormat, small: bool) -> LayerWeights:
+def _layer(
+    tensors: dict[str, Tensor],
+    matrices: dict[str, Tensor | Int8Matrix],
+    layer: int,
+    experts: ExpertFormat,
+    small: bool,
+) -> LayerWeights:
     def get(key: str) -> Tensor:
         return tensors[f"layers.{layer}.{key}"]
-
-    def matrix(key: str) -> Tensor:
-        return get(key).float() if small else get(key)
 
     gate_up_b, down_b = get("gate_up_b").float(), get("down_b").float()
     if experts == "mxfp4" and not small:
@@ -158,16 +189,16 @@ def _layer(tensors: dict[str, Tensor], layer: int, experts: ExpertFormat, small:
             gate_up = dequantise(get("gate_up_blocks"), get("gate_up_scales"))
             down = dequantise(get("down_blocks"), get("down_scales"))
         else:
-            gate_up, down = matrix("gate_up"), matrix("down")
+            gate_up, down = get("gate_up"), get("down")
         if small:  # the strides that the single-token path of the reference kernel gathers without a copy
-            gate_up, down = gate_up.contiguous(), down.transpose(1, 2).contiguous().transpose(1, 2)
+            gate_up, down = gate_up.float().contiguous(), down.float().transpose(1, 2).contiguous().transpose(1, 2)
         moe = DenseExperts(gate_up, gate_up_b, down, down_b)
     return LayerWeights(
         attn_norm=get("attn_norm").float(),
-        qkv_w=matrix("qkv_w"),
+        qkv_w=matrices[f"layers.{layer}.qkv_w"],
         qkv_b=get("qkv_b").float(),
         sinks=get("sinks").float(),
-        out_w=matrix("out_w"),
+        out_w=matrices[f"layers.{layer}.out_w"],
         out_b=get("out_b").float(),
         mlp_norm=get("mlp_norm").float(),
         router_w=get("router_w").float(),

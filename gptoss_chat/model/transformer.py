@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.kernels import backend_name, ops
+from gptoss_chat.kernels.int8 import Int8Matrix
 from gptoss_chat.model.rope import Rope, rotate
 from gptoss_chat.model.route import Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
@@ -64,13 +65,13 @@ class DenseExperts:
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One block. Matrices are [outputs, inputs] of any float type; norms, biases, sinks and the router are float32."""
+    """One block. Matrices are [outputs, inputs] of any float type or int8; all else is float32."""
 
     attn_norm: Tensor
-    qkv_w: Tensor  # q, k, v rows stacked
+    qkv_w: Tensor | Int8Matrix  # q, k, v rows stacked
     qkv_b: Tensor
     sinks: Tensor
-    out_w: Tensor
+    out_w: Tensor | Int8Matrix
     out_b: Tensor
     mlp_norm: Tensor
     router_w: Tensor
@@ -101,7 +102,7 @@ class Transformer:
         embedding: Tensor,
         layers: Sequence[LayerWeights],
         norm: Tensor,
-        head: Tensor,
+        head: Tensor | Int8Matrix,
         kv_dtype: torch.dtype,
     ) -> None:
         self.spec = spec

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptoss_chat.kernels import backend_name, ops, reference
+from gptoss_chat.kernels import ops, reference
 from gptoss_chat.kernels.mxfp4 import dequantise
 
 
@@ -17,7 +17,9 @@ def seeded() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("tokens", [1, 5])
-def test_linear_equals_exact_arithmetic(dtype: torch.dtype, tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_linear_equals_exact_arithmetic(
+    dtype: torch.dtype, tokens: int, monkeypatch: pytest.MonkeyPatch, any_backend: str
+) -> None:
     """Any weight type, one token or several, several panels and a last short one."""
     monkeypatch.setattr(reference, "_PANEL_BYTES", 4 * 33 * 4)
     x, w, bias = torch.randn(tokens, 33), torch.randn(19, 33).to(dtype), torch.randn(19)
@@ -45,7 +47,7 @@ def plain_attention(q: Tensor, k: Tensor, v: Tensor, start: int, window: int, si
 @pytest.mark.parametrize(("start", "tokens"), [(0, 1), (0, 37), (31, 1), (32, 1), (45, 20), (70, 1)])
 @pytest.mark.parametrize("score_bytes", [1, 64 << 20], ids=["query-by-query", "at-once"])
 def test_attention_equals_its_definition(
-    window: int, start: int, tokens: int, score_bytes: int, monkeypatch: pytest.MonkeyPatch
+    window: int, start: int, tokens: int, score_bytes: int, monkeypatch: pytest.MonkeyPatch, any_backend: str
 ) -> None:
     """Scattered pages with NaN wherever nothing was written."""
     monkeypatch.setattr(reference, "_SCORE_BYTES", score_bytes)
@@ -90,7 +92,9 @@ def routing(tokens: int, experts: int, chosen: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("tokens", [1, 9])
 @pytest.mark.parametrize("panel_bytes", [1, 2 << 20])
-def test_moe_mxfp4_equals_its_definition(tokens: int, panel_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moe_mxfp4_equals_its_definition(
+    tokens: int, panel_bytes: int, monkeypatch: pytest.MonkeyPatch, reference_only: str
+) -> None:
     """The experts nobody chose hold scales that would give infinities."""
     monkeypatch.setattr(reference, "_PANEL_BYTES", panel_bytes)
     E, D, F, limit = 6, 96, 64, 1.5
@@ -139,8 +143,3 @@ def test_fakes_have_the_shapes_of_the_real_results() -> None:
     args = (x, ids, weights, torch.randn(4, 12, 8), torch.randn(4, 12), torch.randn(4, 8, 6), torch.randn(4, 8), 7.0)
     torch.library.opcheck(torch.ops.gptoss.linear.default, (x, w, None), test_utils=("test_schema", "test_faketensor"))
     torch.library.opcheck(torch.ops.gptoss.moe_dense.default, args, test_utils=("test_schema", "test_faketensor"))
-
-
-def test_backend_is_named_for_the_user() -> None:
-    """Without a native kernel the reference runs, and says so."""
-    assert backend_name(torch.device("cpu")) == "reference (PyTorch)"

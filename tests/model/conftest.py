@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gptoss_chat.kernels import backend
 from gptoss_chat.model.checkpoint import load_model
 from gptoss_chat.model.layout import Layout
 from gptoss_chat.model.spec import FULL, SLIDING, ModelSpec, RopeSpec
@@ -62,11 +64,17 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture(params=[True, False], ids=["expanded", "mapped"])
-def load(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Loads a folder in float32, once with the small model's expansion and once as a big model would be."""
+def load(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Transformer]]:
+    """Loads a folder in float32, once with the small model's expansion and once as a big model would be.
+
+    The latter on the reference kernels: the compiled ones round activations to int8, which these tests would notice.
+    """
+    before = backend.name
     if not request.param:
         monkeypatch.setattr("gptoss_chat.model.checkpoint.EXPAND_BYTES", 0)
-    return lambda folder: load_model(folder, dtype=torch.float32)
+        backend.use("reference")
+    yield lambda folder: load_model(folder, dtype=torch.float32)
+    backend.use(before)
 
 
 def poisoned_pool(model: Transformer, pages: int) -> KVPool:

@@ -1,0 +1,168 @@
+"""The operators of `gptoss_chat.kernels.ops` on the compiled functions; what these don't take goes to the reference.
+
+T tokens, I inputs, O outputs, D model, F expert width, E experts, K experts a token, P pages, S slots a page, H query
+heads, G key-value heads, C head size, N pages of a sequence. MXFP4 and int8 products round activations to int8 in
+blocks of 32; everything else is float32.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gptoss_chat.kernels import int8, reference
+from gptoss_chat.kernels.cpu.library import Functions
+from gptoss_chat.kernels.int8 import Int8Matrix
+
+_NO_MEMORY, _BAD_INDEX = 1, 2
+# From here on torch's float32 product on converted panels wins over reading bf16 weights again for every four tokens.
+_BF16_TOKENS = 8
+_MAX_SLOTS = 128
+
+
+class Operators:
+    """One instruction set's operators, with the signatures of `reference`."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    def linear(self, x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
+        """See `ops.linear`."""
+        (T, I), O = x_TI.shape, w_OI.shape[0]  # noqa: E741 - the names of the axes
+        if w_OI.dtype != torch.bfloat16 or T > _BF16_TOKENS or not w_OI.is_contiguous():
+            return reference.linear(x_TI, w_OI, bias_O)
+        x_TI, y_TO = x_TI.contiguous(), x_TI.new_empty(T, O)
+        _done(
+            self._functions.linear_bf16(
+                x_TI.data_ptr(), w_OI.data_ptr(), _pointer(bias_O), y_TO.data_ptr(), T, I, O, torch.get_num_threads()
+            )
+        )
+        return y_TO
+
+    def linear_int8(self, x_TI: Tensor, values: Tensor, scales: Tensor, bias_O: Tensor | None, rows: int) -> Tensor:
+        """See `ops.linear`."""
+        T, I = x_TI.shape  # noqa: E741
+        x_TI, y_TO = x_TI.contiguous(), x_TI.new_empty(T, rows)
+        _done(
+            self._functions.linear_int8(
+                x_TI.data_ptr(),
+                values.data_ptr(),
+                scales.data_ptr(),
+                _pointer(bias_O),
+                y_TO.data_ptr(),
+                T,
+                I,
+                rows,
+                torch.get_num_threads(),
+            )
+        )
+        return y_TO
+
+    def quantise(self, w_OI: Tensor) -> Int8Matrix:
+        """As `int8.quantise`, bfloat16 weights on every thread."""
+        if w_OI.dtype != torch.bfloat16:
+            return int8.quantise(w_OI)
+        w_OI, matrix = w_OI.contiguous(), int8.empty(*w_OI.shape)
+        _done(
+            self._functions.pack_int8(
+                w_OI.data_ptr(),
+                matrix.values.data_ptr(),
+                matrix.scales.data_ptr(),
+                *w_OI.shape,
+                torch.get_num_threads(),
+            )
+        )
+        return matrix
+
+    def attention(
+        self,
+        q_THC: Tensor,
+        k_PSGC: Tensor,
+        v_PSGC: Tensor,
+        page_table_N: Tensor,
+        start: int,
+        window: int,
+        sinks_H: Tensor,
+    ) -> Tensor:
+        """See `ops.attention`."""
+        (T, H, C), (P, S, G, _) = q_THC.shape, k_PSGC.shape
+        known = k_PSGC.dtype in (torch.float32, torch.bfloat16) and v_PSGC.dtype == k_PSGC.dtype
+        if not known or S % 8 or S > _MAX_SLOTS or not (k_PSGC.is_contiguous() and v_PSGC.is_contiguous()):
+            return reference.attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H)
+        if q_THC.stride()[1:] != (C, 1):
+            q_THC = q_THC.contiguous()
+        page_table_N, sinks_H = page_table_N.contiguous(), sinks_H.contiguous()
+        if len(page_table_N) * S < start + T:
+            raise IndexError(f"{len(page_table_N)} pages of {S} don't hold {start + T} positions")
+        y_TA = q_THC.new_empty(T, H * C)
+        _done(
+            self._functions.attention(
+                q_THC.data_ptr(),
+                q_THC.stride(0),
+                k_PSGC.data_ptr(),
+                v_PSGC.data_ptr(),
+                k_PSGC.dtype == torch.bfloat16,
+                page_table_N.data_ptr(),
+                sinks_H.data_ptr(),
+                y_TA.data_ptr(),
+                T,
+                H,
+                G,
+                C,
+                S,
+                P,
+                start,
+                window,
+                torch.get_num_threads(),
+            )
+        )
+        return y_TA
+
+    def moe_mxfp4(
+        self,
+        x_TD: Tensor,
+        ids_TK: Tensor,
+        weights_TK: Tensor,
+        gate_up_blocks: Tensor,
+        gate_up_scales: Tensor,
+        gate_up_bias: Tensor,
+        down_blocks: Tensor,
+        down_scales: Tensor,
+        down_bias: Tensor,
+        limit: float,
+    ) -> Tensor:
+        """See `ops.moe_mxfp4`."""
+        x_TD, ids_TK, weights_TK = x_TD.contiguous(), ids_TK.contiguous(), weights_TK.contiguous()
+        (T, D), (E, _, F_blocks, _) = x_TD.shape, down_blocks.shape
+        y_TD = torch.empty_like(x_TD)
+        weights = (gate_up_blocks, gate_up_scales, gate_up_bias, down_blocks, down_scales, down_bias)
+        if not all(tensor.is_contiguous() for tensor in weights):
+            return reference.moe_mxfp4(x_TD, ids_TK, weights_TK, *weights, limit)
+        _done(
+            self._functions.moe_mxfp4(
+                x_TD.data_ptr(),
+                ids_TK.data_ptr(),
+                weights_TK.data_ptr(),
+                *(tensor.data_ptr() for tensor in weights),
+                y_TD.data_ptr(),
+                T,
+                ids_TK.shape[1],
+                E,
+                D,
+                32 * F_blocks,
+                limit,
+                torch.get_num_threads(),
+            )
+        )
+        return y_TD
+
+
+def _pointer(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def _done(status: int) -> None:
+    if status == _NO_MEMORY:
+        raise MemoryError
+    if status == _BAD_INDEX:
+        raise IndexError("an expert or page number is out of range")

@@ -1,0 +1,105 @@
+// Activations rounded to int8 in blocks of 32, scale = the block's largest magnitude / 127; knows nothing of weights.
+//
+// A block that holds a NaN or an infinity gets the scale NaN: whatever is computed from it is NaN, and nothing else is.
+#pragma once
+#include "vec.h"
+
+namespace {
+
+constexpr int kBlock = 32;
+constexpr int kScalePad = 8;  // the MXFP4 kernels read scales eight at a time
+
+// The largest magnitude of 32 floats; NaN when one of them is NaN or infinite.
+GPTOSS_INLINE float peak_of_block(const float* x) {
+    v8 peak = all8(0), poison = all8(0);
+    for (int i = 0; i < kBlock; i += 8) {
+        const v8 v = load8(x + i), magnitude = v < 0 ? -v : v;
+        peak = magnitude > peak ? magnitude : peak;
+        poison += v * 0.0f;  // NaN where v is NaN or infinite
+    }
+    float largest = 0;
+    for (int i = 0; i < 8; i++) largest = peak[i] > largest ? peak[i] : largest;
+    return largest + sum8(poison);
+}
+
+// 32 floats times `inverse`, to the nearest integer, ties to even; at most 127 in magnitude.
+GPTOSS_INLINE void round_block(const float* x, float inverse, int8_t* q) {
+    const v8 magic = all8(12582912.0f);  // 1.5 * 2^23: the integer is left in the low bits
+    for (int i = 0; i < kBlock; i += 8) {
+        const v8i whole = (v8i)(load8(x + i) * inverse + magic) - (v8i)magic;
+        for (int j = 0; j < 8; j++) q[i + j] = int8_t(whole[j]);
+    }
+}
+
+// Rounds 32 floats to int8 and returns the scale.
+GPTOSS_INLINE float quantise_block(const float* x, int8_t* q) {
+    const float peak = peak_of_block(x);
+    if (!(peak >= 1e-35f)) {  // NaN, or so small that 127 / peak would leave the floats
+        memset(q, 0, kBlock);
+        return peak < 1e-35f ? 0 : peak;
+    }
+    round_block(x, 127.0f / peak, q);
+    return peak / 127.0f;
+}
+
+// Rows of activations as MXFP4 weights want them. Low nibbles of a block hold its even inputs and high nibbles its odd
+// ones; two blocks share a 64-byte group: even inputs of both, then odd inputs of both.
+struct SplitRow {
+    const int8_t* q;        // [pairs of blocks][even of 0, even of 1, odd of 0, odd of 1][16]
+    const float* scale;     // [blocks, padded with zeros], half of the true one: weights are kept doubled
+    const int16_t* lanes;   // [blocks][8]: -12 * the inputs that land in each 16-bit lane of a row's product
+    const int32_t* halves;  // [blocks]: the same for the two 16-bit halves of a panel's 4-byte group
+};
+
+struct SplitActivations {
+    int blocks, padded;  // blocks of a row; the same rounded up for scales and pairs
+    int8_t* q;
+    float* scale;
+    int16_t* lanes;
+    int32_t* halves;
+    Scratch<int8_t> memory;
+
+    SplitActivations(size_t rows, int inputs)
+        : blocks(inputs / kBlock), padded((blocks + kScalePad - 1) / kScalePad * kScalePad),
+          memory(rows * padded * (kBlock + sizeof(float) + 8 * sizeof(int16_t) + sizeof(int32_t))) {
+        q = memory.data;
+        scale = reinterpret_cast<float*>(q + rows * padded * kBlock);
+        halves = reinterpret_cast<int32_t*>(scale + rows * padded);
+        lanes = reinterpret_cast<int16_t*>(halves + rows * padded);
+    }
+    bool ok() const { return memory.data != nullptr; }
+    SplitRow row(size_t r) const {
+        return {q + r * padded * kBlock, scale + r * padded, lanes + r * padded * 8, halves + r * padded};
+    }
+
+    void put_block(size_t r, int b, const float* x) {
+        int8_t rounded[kBlock];
+        scale[r * padded + b] = 0.5f * quantise_block(x, rounded);
+        int8_t* even = q + r * padded * kBlock + (b / 2) * 64 + (b % 2) * 16;
+        int8_t* odd = even + 32;
+        int16_t* lane = lanes + (r * padded + b) * 8;
+        for (int i = 0; i < 16; i++) {
+            even[i] = rounded[2 * i];
+            odd[i] = rounded[2 * i + 1];
+        }
+        uint16_t half[2] = {0, 0};
+        for (int i = 0; i < 8; i++) {
+            lane[i] = int16_t(-12 * (even[2 * i] + even[2 * i + 1] + odd[2 * i] + odd[2 * i + 1]));
+            half[i % 2] = uint16_t(half[i % 2] + lane[i]);
+        }
+        memcpy(halves + r * padded + b, half, sizeof half);
+    }
+    // Zeroes what lies between the last block and the padding; call once for a row.
+    void finish_row(size_t r) {
+        for (int b = blocks; b < padded; b++) {
+            const float zeros[kBlock] = {};
+            put_block(r, b, zeros);
+        }
+    }
+    void put_row(size_t r, const float* x) {
+        for (int b = 0; b < blocks; b++) put_block(r, b, x + b * kBlock);
+        finish_row(r);
+    }
+};
+
+}  // namespace
