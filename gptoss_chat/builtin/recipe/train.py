@@ -35,13 +35,15 @@ class TrainingPlan:
     adam_lr: float = 0.006
     balance: float = 0.015
     warm_share: float = 0.02
-    decay_share: float = 0.45
     report_every: int = 20
     checkpoint_minutes: float = 3.0
 
     def rate(self, share: float) -> float:
-        """Factor on the learning rates after `share` of the budget: up, flat, and down to nothing."""
-        return max(0.0, min(1.0, (share + 0.002) / self.warm_share, (1 - share) / self.decay_share))
+        """Factor on the learning rates after `share` of the budget: quickly up, then down to nothing as a square.
+
+        Batches are small, so their noise sets the pace early: a third of the rate learns as fast there, and better.
+        """
+        return min(1.0, (share + 0.002) / self.warm_share) * max(0.0, 1 - share) ** 2
 
 
 class Trainer:
