@@ -130,7 +130,7 @@ class Transformer:
         for layer in self._layers:
             for name in layer.__slots__:
                 part = getattr(layer, name)
-                if isinstance(part, Tensor):
+                if isinstance(part, Tensor | Int8Matrix):
                     weights += part.nbytes
                 else:
                     every = sum(getattr(part, slot).nbytes for slot in part.__slots__)
