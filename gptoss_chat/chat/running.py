@@ -55,7 +55,8 @@ class RunningTurn:
         self._reasoning = Stopwatch(earlier_s)
         sampling = dataclasses.replace(turn.options.sampling, stop_ids=encoding.stop_ids)
         record_from = len(render(encoding, messages[:-1], generate=False))
-        generation = self._model.engine.submit(GenerateRequest(tuple(prompt), sampling, record_from=record_from))
+        request = GenerateRequest(tuple(prompt), sampling, record_from=record_from, route=turn.options.route)
+        generation = self._model.engine.submit(request)
         try:
             while True:
                 generation.wait(0.05)

@@ -22,6 +22,7 @@ from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
 from gptoss_chat.history import Store
+from gptoss_chat.model.route import parse_route, route_text
 
 KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
 _log = logging.getLogger(__name__)
@@ -138,6 +139,8 @@ class Session:
         node = self.store.node(reply_node_id)
         if node.role != "assistant" or node.parent_id is None or node.status == "complete":
             raise UsageError("This answer is complete.", "Only a stopped answer can be gone on with.")
+        # Rules for the router are part of the answer: it goes on under those it began with.
+        options = dataclasses.replace(options, route=parse_route(json.loads(node.sampling).get("route", "")))
         self.store.reopen_reply(reply_node_id)
         turn = Turn(node.conversation_id, node.parent_id, node.id, options)
         self._jobs.put(_Job(turn, tuple(node.raw_ids)))
@@ -145,7 +148,8 @@ class Session:
 
     def _reply_to(self, conversation_id: str, user_node_id: str, options: TurnOptions) -> Turn:
         sampling = {k: v for k, v in dataclasses.asdict(options.sampling).items() if k != "stop_ids"}
-        settings = json.dumps({"developer": options.developer, "stop": options.stop, **sampling})
+        route = {"route": route_text(options.route)} if options.route else {}
+        settings = json.dumps({"developer": options.developer, "stop": options.stop, **sampling, **route})
         reply = self.store.begin_reply(conversation_id, user_node_id, self.model_name, options.effort, settings)
         turn = Turn(conversation_id, user_node_id, reply.id, options)
         self._jobs.put(_Job(turn, ()))

@@ -12,6 +12,7 @@ from typing import Literal
 
 from gptoss_chat.chat.events import TurnEvent, TurnFinished
 from gptoss_chat.engine.types import SamplingParams
+from gptoss_chat.model.route import Route
 
 Effort = Literal["low", "medium", "high"]
 
@@ -21,7 +22,7 @@ class TurnOptions:
     """What a person may set for one prompt.
 
     `developer` is the instruction text above the conversation; `identity` replaces the first line of the system message;
-    `stop` are strings that end the answer (they are cut off).
+    `stop` are strings that end the answer (they are cut off). `route` changes the router from the prompt on.
     """
 
     effort: Effort = "medium"
@@ -29,6 +30,7 @@ class TurnOptions:
     identity: str | None = None
     sampling: SamplingParams = field(default_factory=SamplingParams)
     stop: tuple[str, ...] = ()
+    route: Route = ()
 
 
 class Turn:

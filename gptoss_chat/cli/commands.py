@@ -83,6 +83,10 @@ def chat(
     routes: Annotated[
         Path | None, typer.Option("--routes", help="Write the experts of every token here (.csv or .npz).")
     ] = None,
+    route: Annotated[
+        str | None,
+        typer.Option("--route", help="Change the router: 'ban 3:7; boost 0-5:12 2.5; pin *:1' (layers:experts)."),
+    ] = None,
     no_history: Annotated[bool, typer.Option("--no-history", help="Store nothing.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -115,7 +119,7 @@ def chat(
     with open_session(paths, settings, model, no_history=no_history, later=not one_shot) as (session, options_folder):
         options = turn_options(
             flags, settings, options_folder, effort=reasoning, developer=developer, identity=system,
-            stop=tuple(stop or ()), logprobs=logprobs,
+            stop=tuple(stop or ()), logprobs=logprobs, route=route or "",
         )  # fmt: skip
         conversation_id = conversation_of(session.store, continue_, resume)
         if one_shot:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import UsageError
+from gptoss_chat.model.route import parse_route
 
 if TYPE_CHECKING:
     from gptoss_chat.settings import Settings
@@ -68,6 +69,7 @@ def turn_options(
     identity: str | None = None,
     stop: tuple[str, ...] = (),
     logprobs: int = 0,
+    route: str = "",
 ) -> TurnOptions:
     """What the flags and settings say about every prompt; raises UsageError."""
     sampling = dataclasses.replace(sampling_params(flags, settings, folder), logprobs=logprobs)
@@ -77,6 +79,7 @@ def turn_options(
         identity=identity,
         sampling=sampling,
         stop=stop,
+        route=parse_route(route),
     )
 
 
