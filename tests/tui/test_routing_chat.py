@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+from textual.widgets import Static
 
 from gptoss_chat.history import Store
+from gptoss_chat.model.route import route_text
 from gptoss_chat.tui.screens.routing import RoutingScreen
 from gptoss_chat.tui.widgets.routes_text import TokenText
 from gptoss_chat.tui.widgets.routing import RoutingMap
@@ -70,3 +74,31 @@ async def test_map_fills_the_screen_and_goes_back(make_bench: MakeBench) -> None
         await pilot.pause()
         assert bench.screen.maximized is None
         assert bench.app.focused is bench.prompt
+
+
+async def test_answer_is_made_again_under_rules(make_bench: MakeBench, store: Store) -> None:
+    """B bans the chosen expert, P pins another; G goes back and asks for a sibling with the rules and the same seed."""
+    bench = make_bench()
+    async with bench.app.run_test(size=(120, 40)) as pilot:
+        await bench.send(pilot, "First")
+        await bench.settle(pilot)
+        first_id = bench.transcript.last_reply.entry.node_id  # type: ignore[union-attr]
+        await pilot.press("f2")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, RoutingScreen))
+        screen = bench.app.screen
+        assert isinstance(screen, RoutingScreen)
+        await bench.until(pilot, lambda: screen._findings is not None)
+        await pilot.press("g")  # without a rule, there is nothing to do
+        layer, expert = screen.look.layer, screen.look.expert
+        await pilot.press("b", "apostrophe", "p", "apostrophe", "b", "b")
+        want = f"ban {layer}:{expert}; pin {layer}:{(expert + 1) % EXPERTS}"
+        assert str(screen.query_one("#routes-scope", Static).content).startswith(want)
+        await pilot.press("g")
+        await bench.until(pilot, lambda: len(bench.engine.requests) == 2)
+        await bench.settle(pilot)
+        assert route_text(bench.engine.requests[1].route) == want
+        versions = store.siblings(first_id)
+        assert len(versions) == 2
+        assert versions[0].usage is not None
+        assert bench.engine.requests[1].sampling.seed == versions[0].usage["seed"]
+        assert json.loads(versions[1].sampling)["route"] == want

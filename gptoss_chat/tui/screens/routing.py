@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import numpy as np
 from textual import events, work
@@ -21,6 +21,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
+from gptoss_chat.model.route import Route, RouterRule, route_text
 from gptoss_chat.routing import Routes
 from gptoss_chat.routing.findings import Findings, Scope
 from gptoss_chat.text import printable
@@ -33,7 +34,7 @@ SIDE_BY_SIDE_COLUMNS: Final = 120
 DESCRIBES: Final = "It describes, and does not explain."
 KEYS: Final = (
     "←→↑↓ token · 1-7, Tab view · , . layer · ; ' expert · Enter the token's expert · x colours · c channel · t turn · "
-    "f full size · Esc back"
+    "f full size · b ban, p pin the expert, g answer again · Esc back"
 )
 
 
@@ -57,7 +58,15 @@ class Tab(Static):
         self.post_message(self.Chosen(self._view))
 
 
-class RoutingScreen(Screen[None]):
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """What the screen returns when an answer is wanted anew under rules for the router."""
+
+    reply_id: str
+    route: Route
+
+
+class RoutingScreen(Screen[Steered | None]):
     """Text above or to the left, a view of its routing below or to the right.
 
     `load` brings the routes and may take a while: it is called in a thread. `at_turn` is the reply to begin at.
@@ -68,7 +77,7 @@ class RoutingScreen(Screen[None]):
     RoutingScreen .line { height: 1; padding: 0 1; color: $text-muted; }
     RoutingScreen #routes-title { color: $primary; text-style: bold; }
     RoutingScreen #routes-about { color: $foreground; height: auto; max-height: 2; }
-    RoutingScreen #routes-keys { height: auto; max-height: 2; }
+    RoutingScreen #routes-keys { height: auto; max-height: 3; }
     RoutingScreen #routes-tabs { height: 1; padding: 0 1; }
     RoutingScreen .routes-tab { width: auto; height: 1; color: $text-muted; }
     RoutingScreen .routes-tab:hover { color: $primary; text-style: underline; }
@@ -100,6 +109,9 @@ class RoutingScreen(Screen[None]):
         Binding("c", "channel", "Channel", show=False),
         Binding("t", "turn", "Turn", show=False),
         Binding("f", "full_size", "Full size", show=False),
+        Binding("b", "rule('ban')", "Ban the expert", show=False),
+        Binding("p", "rule('pin')", "Pin the expert", show=False),
+        Binding("g", "regenerate", "Answer again under the rules", show=False),
     ]
 
     def __init__(self, load: Callable[[], Routes], *, at_turn: str | None = None) -> None:
@@ -111,6 +123,7 @@ class RoutingScreen(Screen[None]):
         self.look = self._wanted = Look()
         self._shown: Look | None = None  # what the panel has
         self.colouring: Colouring = "expert"
+        self.route: Route = ()
 
     def compose(self) -> ComposeResult:
         """A title, the tokens, a view, and what they are."""
@@ -174,7 +187,8 @@ class RoutingScreen(Screen[None]):
             return
         routes = self._findings.routes
         self._say("#routes-token", token_line(routes, self.look.token))
-        self._say("#routes-scope", f"{scope_line(routes, self.look)} · text {COLOURED_BY[self.colouring]}")
+        rules = f"{route_text(self.route)} · G answers again under this · " if self.route else ""
+        self._say("#routes-scope", f"{rules}{scope_line(routes, self.look)} · text {COLOURED_BY[self.colouring]}")
         self._say("#routes-about", f"{ABOUT[self.look.view]} {DESCRIBES}")
         for tab in self.query(Tab):
             tab.set_class(tab.id == f"routes-tab-{self.look.view}", "-on")
@@ -226,7 +240,7 @@ class RoutingScreen(Screen[None]):
 
     def action_close(self) -> None:
         """Back to where it was opened."""
-        self.dismiss()
+        self.dismiss(None)
 
     def action_view(self, view: View) -> None:
         """Another view."""
@@ -276,6 +290,19 @@ class RoutingScreen(Screen[None]):
         self.toggle_class("-full")
         if not self.has_class("-full"):
             self.query_one(TokenText).focus()
+
+    def action_rule(self, action: Literal["ban", "pin"]) -> None:
+        """Ban or pin the chosen expert in its layer when the answer is made anew; again: no more."""
+        rule = RouterRule(action, (self.look.layer,), (self.look.expert,))
+        others = tuple(kept for kept in self.route if (kept.layers, kept.experts) != (rule.layers, rule.experts))
+        self.route = others if rule in self.route else (*others, rule)
+        self._show()
+
+    def action_regenerate(self) -> None:
+        """Back, and ask for another version of the cursor's turn under the rules."""
+        if self._findings is not None and self.route:
+            routes = self._findings.routes
+            self.dismiss(Steered(routes.turn_ids[routes.turns_T[self.look.token]], self.route))
 
     def _rescope(self, scope: Scope) -> None:
         self.look = replace(self.look, scope=scope)

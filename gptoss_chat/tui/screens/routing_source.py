@@ -1,7 +1,8 @@
-"""Opens the routing screen on a conversation of a session; it knows where routes and vocabularies come from."""
+"""Opens the routing screen on a conversation of a session, and takes back what it returns; it knows no widgets."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gptoss_chat import catalog
@@ -9,10 +10,11 @@ from gptoss_chat.errors import CheckpointError, ModelNotFoundError
 from gptoss_chat.harmony import load_encoding
 from gptoss_chat.routing import KnownModel, Routes, conversation_routes
 from gptoss_chat.settings import Settings
-from gptoss_chat.tui.screens.routing import RoutingScreen
+from gptoss_chat.tui.screens.routing import RoutingScreen, Steered
 
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
+    from gptoss_chat.chat.turn import Turn, TurnOptions
 
 
 def routing_screen(session: Session, conversation_id: str, *, at_turn: str | None = None) -> RoutingScreen:
@@ -33,3 +35,10 @@ def routing_screen(session: Session, conversation_id: str, *, at_turn: str | Non
         return conversation_routes(session.store, conversation_id, model_of)
 
     return RoutingScreen(load, at_turn=at_turn)
+
+
+def answer_again(session: Session, steered: Steered, options: TurnOptions) -> Turn:
+    """Another version of the answer under the rules, with the seed of the old one: what differs comes of the rules."""
+    seed = (session.store.node(steered.reply_id).usage or {}).get("seed", options.sampling.seed)
+    sampling = dataclasses.replace(options.sampling, seed=seed)
+    return session.regenerate(steered.reply_id, dataclasses.replace(options, sampling=sampling, route=steered.route))
