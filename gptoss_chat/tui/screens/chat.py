@@ -114,9 +114,15 @@ class ChatScreen(TalkScreen):
         if self.conversation_id is None or last is None:
             self.notice.show("There is no answer yet.")
             return
-        from gptoss_chat.tui.screens.routing_source import routing_screen  # the first frame does not wait for NumPy
+        # The first frame does not wait for NumPy.
+        from gptoss_chat.tui.screens.routing import Steered
+        from gptoss_chat.tui.screens.routing_source import answer_again, routing_screen
 
-        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=last.entry.node_id))
+        def back(steered: Steered | None) -> None:
+            if steered is not None:
+                self.begin(lambda: answer_again(self.session, steered, self.options))
+
+        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=last.entry.node_id), back)
 
     def action_full_map(self) -> None:
         """The map on the whole screen; any of its keys goes back."""
