@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gptoss_chat.chat.turn import TurnOptions
     from gptoss_chat.history import Store
     from gptoss_chat.settings import Settings
+    from gptoss_chat.tui.models import FoundModel
 
 
 def open_plain_chat() -> int:
@@ -40,8 +41,29 @@ def open_chat(session: Session, settings: Settings, options: TurnOptions, conver
         raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
     from gptoss_chat.tui.app import ChatApp
 
-    ChatApp(session, settings=settings, options=options, resume=conversation_id).run()
+    ChatApp(session, settings=settings, options=options, resume=conversation_id, shelf=_Shelf(settings)).run()
     return 0
+
+
+class _Shelf:
+    """The models of this machine, for the screen to change to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def names(self) -> list[str]:
+        from gptoss_chat import catalog
+
+        return [entry.name for entry in catalog.list_models()]
+
+    def find(self, name: str) -> FoundModel:
+        from gptoss_chat import catalog
+        from gptoss_chat.cli.options import Sampling, sampling_params
+        from gptoss_chat.tui.models import FoundModel
+
+        entry = catalog.find(name, self._settings)
+        sampling = sampling_params(Sampling(), self._settings, entry.folder)
+        return FoundModel(entry.name, _loader(entry, self._settings), sampling)
 
 
 @contextmanager

@@ -121,8 +121,8 @@ class Store:
         with self._write() as db:
             return db.execute("DELETE FROM conversation WHERE deleted <= ?", (time.time() - older_than_s,)).rowcount
 
-    def set_leaf(self, conversation_id: str, node_id: str) -> None:
-        """Remember which branch is shown."""
+    def set_leaf(self, conversation_id: str, node_id: str | None) -> None:
+        """Remember which branch is shown; None: nothing of it."""
         with self._write() as db:
             db.execute("UPDATE conversation SET leaf_id = ? WHERE id = ?", (node_id, conversation_id))
 

@@ -20,6 +20,7 @@ from gptoss_chat.tui.screens.help import KeysScreen
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
     from gptoss_chat.settings import Settings
+    from gptoss_chat.tui.models import ModelShelf
 
 QUIT_AGAIN_S = 2.0
 
@@ -40,6 +41,7 @@ class ChatApp(App[None]):
         settings: Settings,
         options: TurnOptions | None = None,
         resume: str | None = None,
+        shelf: ModelShelf | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -47,6 +49,7 @@ class ChatApp(App[None]):
         self._settings = settings
         self._options = options or TurnOptions()
         self._resume = resume
+        self._shelf = shelf
         self._clock = clock
         self._quit_asked_s: float | None = None
         # Before the style sheet is read: a change of theme reads it again.
@@ -57,13 +60,16 @@ class ChatApp(App[None]):
 
     def get_default_screen(self) -> Screen[Any]:
         """The chat; it loads the model once it is painted."""
-        return ChatScreen(
+        screen = ChatScreen(
             self._session,
             self._options,
             conversation_id=self._resume,
             show_reasoning=bool(self._settings.show_reasoning),
             clock=self._clock,
         )
+        if self._shelf is not None:
+            screen.shelf = self._shelf
+        return screen
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: the same actions as the keys."""

@@ -25,23 +25,49 @@ class Action:
     help: str
     group: str
     in_palette: bool = True
+    urgent: bool = False  # before the widget that has the keys, which would do something else with it
 
     def binding(self) -> Binding:
         """Its key binding."""
-        return Binding(self.keys, self.name, self.title, key_display=self.shown, show=False)
+        return Binding(self.keys, self.name, self.title, key_display=self.shown, show=False, priority=self.urgent)
 
 
 ACTIONS: tuple[Action, ...] = (
     Action("stop", "escape", "Esc", "Stop", "Stop the answer; what is written is kept", "Answer"),
-    Action("regenerate", "ctrl+g", "Ctrl+G", "Regenerate", "Another answer beside the last one", "Answer"),
+    Action("take_back", "f9", "F9", "Take back", "Take the newest waiting prompt back", "Answer"),
+    Action("regenerate", "ctrl+g", "Ctrl+G", "Regenerate", "Another answer beside the last or picked one", "Answer"),
     Action("go_on", "ctrl+o", "Ctrl+O", "Go on", "Go on with a stopped answer", "Answer"),
-    Action("older_sibling", "alt+left", "Alt+←", "Previous version", "The answer before this one", "Answer"),
-    Action("newer_sibling", "alt+right", "Alt+→", "Next version", "The answer after this one", "Answer"),
+    Action(
+        "older_sibling",
+        "alt+left",
+        "Alt+←",
+        "Previous version",
+        "The version before, at the last or picked fork",
+        "Answer",
+    ),
+    Action("newer_sibling", "alt+right", "Alt+→", "Next version", "The version after", "Answer"),
+    Action(
+        "pick(-1)", "alt+up", "Alt+↑", "Pick a message", "Pick the message above: its keys are then meant", "Message"
+    ),
+    Action("pick(1)", "alt+down", "Alt+↓", "Pick the next message", "Pick the message below", "Message"),
+    Action("edit", "f4", "F4", "Edit", "Ask the last or picked prompt in other words", "Message"),
+    Action("copy_message", "f6", "F6", "Copy message", "Copy the last or picked message as Markdown", "Message"),
+    Action("copy_code", "f7", "F7", "Copy code", "Copy its last code block; again: the one before", "Message"),
+    Action("find", "ctrl+f", "Ctrl+F", "Find", "Find in this conversation; n and N go on", "Message", urgent=True),
+    Action("recall", "ctrl+r", "Ctrl+R", "Earlier prompts", "Search all earlier prompts", "Prompt"),
+    Action("editor", "f5", "F5", "Editor", "Write the prompt in $EDITOR", "Prompt"),
     Action("toggle_reasoning", "ctrl+t", "Ctrl+T", "Reasoning", "Show or fold the reasoning", "View"),
     Action("toggle_routing", "ctrl+l", "Ctrl+L", "Routing map", "Show or hide the map of the experts at work", "View"),
     Action("full_map", "f3", "F3", "Routing map, full size", "The map on the whole screen, and back", "View"),
     Action("open_routing", "f2", "F2", "Routing", "The experts of every token of this conversation", "View"),
-    Action("toggle_conversations", "ctrl+b", "Ctrl+B", "Conversations", "Show or hide the conversations", "View"),
+    Action(
+        "toggle_conversations",
+        "ctrl+b",
+        "Ctrl+B",
+        "Conversations",
+        "Search the conversations; again: hide them",
+        "View",
+    ),
     Action("new_conversation", "ctrl+n", "Ctrl+N", "New conversation", "Begin a new conversation", "View"),
     Action("to_bottom", "ctrl+end", "Ctrl+End", "To the bottom", "Back to the newest message", "View"),
     Action("effort('low')", "", "", "Reasoning effort: low", "Think little, answer sooner", "Answer"),
@@ -62,7 +88,12 @@ TOLD: tuple[tuple[str, str, str], ...] = (
     ("Prompt", "Enter", "Send; during an answer, the prompt waits its turn"),
     ("Prompt", "Shift+Enter, Ctrl+J", "New line"),
     ("Prompt", "↑ in an empty prompt", "The last prompt; again: the one before"),
+    ("Prompt", "/ at the start", "A command: Tab completes, / shows them all"),
+    ("Prompt", "@path", "Attach a text file; Tab completes"),
     ("Prompt", "PgUp, PgDn", "Scroll the transcript"),
+    ("List", "type, ↑ ↓, Enter", "Search, move, open"),
+    ("List", "F4, Ctrl+S", "Rename; pin to the top, or no more"),
+    ("List", "Ctrl+D, Ctrl+Z", "Delete; bring back"),
     ("Program", "Ctrl+P", "Command palette"),
 )
 
@@ -74,7 +105,14 @@ def bindings() -> list[Binding]:
 
 def by_group() -> dict[str, list[tuple[str, str]]]:
     """Group -> (keys, help), for the key screen."""
-    groups: dict[str, list[tuple[str, str]]] = {"Prompt": [], "Answer": [], "View": [], "Program": []}
+    groups: dict[str, list[tuple[str, str]]] = {
+        "Prompt": [],
+        "Answer": [],
+        "Message": [],
+        "View": [],
+        "List": [],
+        "Program": [],
+    }
     for group, keys, text in TOLD:
         groups[group].append((keys, text))
     for action in ACTIONS:

@@ -56,6 +56,11 @@ class LiveReply:
         return self.turn.reply_node_id
 
     @property
+    def begun(self) -> bool:
+        """Whether the model has turned to it."""
+        return self.prefill is not None or self.tokens > 0
+
+    @property
     def started(self) -> bool:
         """Whether a token has been written."""
         return self.tokens > 0

@@ -31,15 +31,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A line of the conversation list."""
+    """A line of the conversation list; `snippet` is where a search found its words, marked as the history marks them."""
 
     conversation_id: str
     text: str
+    pinned: bool = False
+    snippet: str = ""
 
 
-def read_titles(store: Store) -> list[Title]:
-    """The conversations, newest first."""
-    return [Title(found.id, found.title or "Untitled") for found in store.conversations(TITLES_SHOWN)]
+def read_titles(store: Store, query: str = "", limit: int = TITLES_SHOWN) -> list[Title]:
+    """The conversations, pinned ones first, then the newest; with `query`, those that hold it."""
+    found = store.listed(query, limit)
+    return [Title(line.id, line.title or "Untitled", line.pinned, line.snippet) for line in found]
 
 
 def read_entries(store: Store, conversation_id: str) -> list[Entry]:
@@ -59,18 +62,24 @@ def read_entries(store: Store, conversation_id: str) -> list[Entry]:
     return path[::-1]
 
 
-def switch_version(store: Store, node_id: str, step: int) -> bool:
-    """Make the sibling `step` places from `node_id`, with what follows it, current; False when there is none."""
+def switch_version(store: Store, node_id: str, step: int) -> str | None:
+    """Make the sibling `step` places from `node_id`, with what follows it, current; its id, None when there is none."""
     node = store.node(node_id)
     ids = [sibling.id for sibling in store.siblings(node_id)]
     place = ids.index(node_id) + step
     if not 0 <= place < len(ids):
-        return False
-    leaf_id = ids[place]
-    while children := store.children(leaf_id):
-        leaf_id = children[-1].id
-    store.set_leaf(node.conversation_id, leaf_id)
-    return True
+        return None
+    store.set_leaf(node.conversation_id, store.leaf_under(ids[place]))
+    return ids[place]
+
+
+def take_back(store: Store, user_node_id: str) -> str:
+    """Show the conversation as it was before that prompt, which stays as a version of its own; returns its text."""
+    node = store.node(user_node_id)
+    ids = [sibling.id for sibling in store.siblings(user_node_id)]
+    place = ids.index(user_node_id)
+    store.set_leaf(node.conversation_id, store.leaf_under(ids[place - 1]) if place else node.parent_id)
+    return node.text
 
 
 def _entry(node: Node, ids: list[str]) -> Entry:

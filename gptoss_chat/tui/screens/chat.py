@@ -1,102 +1,147 @@
-"""The chat screen: what a person does, handed to the session, the history and the widgets."""
+"""The chat screen: its keys, its commands, and what they do to the view; it knows no history."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 from textual import work
-from textual.widgets import OptionList
 
 from gptoss_chat.chat.turn import Effort
+from gptoss_chat.errors import GptossChatError, UsageError
+from gptoss_chat.history import Store
+from gptoss_chat.tui.commands import Asked
 from gptoss_chat.tui.keys import bindings
-from gptoss_chat.tui.reading import Entry, switch_version
-from gptoss_chat.tui.screens.talk import LIST_FROM_COLUMNS, TalkScreen
-from gptoss_chat.tui.widgets.conversations import ConversationList
-from gptoss_chat.tui.widgets.heading import VersionWanted
-from gptoss_chat.tui.widgets.prompt import Prompt
+from gptoss_chat.tui.models import ModelShelf, NoOtherModels
+from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.screens.asking import AskingScreen
+from gptoss_chat.tui.widgets.below import NewBelow
+from gptoss_chat.tui.widgets.find import FindBar
+from gptoss_chat.tui.widgets.message import error_text
+
+EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 
-class ChatScreen(TalkScreen):
+class ChatScreen(AskingScreen):
     """The screen with its keys."""
 
     BINDINGS = [*bindings()]  # noqa: RUF012 - the toolkit's own form
 
-    def on_prompt_sent(self, event: Prompt.Sent) -> None:
-        """Enter: ask. The session queues it behind what is being written."""
-        self.notice.hide()
-        self.transcript.anchor()
-        self.begin(lambda: self.session.ask(self.conversation_id, event.text, self.options))
-
-    def on_prompt_scroll_wanted(self, event: Prompt.ScrollWanted) -> None:
-        """Page keys."""
-        transcript = self.transcript
-        (transcript.scroll_page_up if event.pages < 0 else transcript.scroll_page_down)(animate=False)
-
-    def on_conversation_list_opened(self, event: ConversationList.Opened) -> None:
-        """Open it, and go on typing."""
-        if self.app.size.width < LIST_FROM_COLUMNS:
-            self.list_wanted = None
-            self.lay_out()
-        self.open_conversation(event.conversation_id)
-        self.prompt.focus()
-
-    def on_version_wanted(self, event: VersionWanted) -> None:
-        """An arrow was clicked."""
-        self._switch(event.node_id, event.step)
+    shelf: ModelShelf = NoOtherModels()
 
     def action_stop(self) -> None:
-        """Stop the oldest answer of this conversation that still runs."""
+        """Leave what the keys are in; else stop the oldest answer of this conversation that still runs."""
         self.notice.hide()
-        running = next((reply for reply in self.live.of(self.conversation_id) if not reply.stopping), None)
-        if running is not None:
-            running.stopping = True
-            running.turn.cancel()
+        if self.prompt.editing:
+            self.prompt.leave_edit()
+        elif self.transcript.picked is not None:
+            self.transcript.unpick()
+        elif self.focused is not self.prompt:
+            self.leave_list()
+        else:
+            running = next((reply for reply in self.live.of(self.conversation_id) if not reply.stopping), None)
+            if running is not None:
+                running.stopping = True
+                running.turn.cancel()
         self.prompt.focus()
 
-    def action_regenerate(self) -> None:
-        """A sibling of the last answer."""
-        reply = self._settled_reply()
-        if reply is not None:
-            self.begin(lambda: self.session.regenerate(reply.node_id, self.options))
+    # Finding -------------------------------------------------------------------------------------------------------
 
-    def action_go_on(self) -> None:
-        """Go on with a stopped answer."""
-        reply = self._settled_reply()
-        if reply is not None:
-            self.begin(lambda: self.session.resume(reply.node_id, self.options), goes_on=reply)
+    def action_find(self) -> None:
+        """Open the find bar."""
+        self.find_bar.open()
 
-    def _settled_reply(self) -> Entry | None:
-        """The last reply, unless something is being written here."""
-        if self.live.of(self.conversation_id):
-            self.notice.show("An answer is being written. Esc stops it.")
-            return None
-        last = self.transcript.last_reply
-        if last is None:
-            self.notice.show("There is no answer yet.")
-        return last.entry if last is not None else None
+    @work(exclusive=True, group="find")
+    async def on_find_bar_asked(self, event: FindBar.Asked) -> None:
+        """The next place."""
+        place, count = await self.transcript.find(event.text, event.step, start_over=event.new)
+        self.find_bar.say(f"{place} of {count} · n N Esc" if count else "nowhere")
 
-    def action_older_sibling(self) -> None:
-        """Back one version."""
-        self._switch_last(-1)
+    def on_find_bar_closed(self) -> None:
+        """Type again, where one reads."""
+        self.transcript.unpick()
+        self.prompt.focus()
 
-    def action_newer_sibling(self) -> None:
-        """On one version."""
-        self._switch_last(1)
+    # Commands ------------------------------------------------------------------------------------------------------
 
-    def _switch_last(self, step: int) -> None:
-        entry = next((entry for entry in reversed(self.transcript.entries) if entry.versions > 1), None)
-        if entry is not None:
-            self._switch(entry.node_id, step)
-
-    @work(group="history")
-    async def _switch(self, node_id: str, step: int) -> None:
-        if self.live.of(self.conversation_id):
-            self.notice.show("An answer is being written. Esc stops it.")
+    def run_command(self, asked: Asked) -> None:
+        """Carry out a slash command."""
+        if asked.command is None:
+            self.notice.show(f"There is no command /{asked.word}. Type / to see them; //{asked.word} asks the model.")
             return
-        async with self.order:
-            if await asyncio.to_thread(switch_version, self.session.store, node_id, step):
-                await self.reload()
+        without: dict[str, Callable[[], object]] = {
+            "new": self.action_new_conversation,
+            "copy": self.action_copy_message,
+            "edit": self.action_edit,
+            "regenerate": self.action_regenerate,
+            "delete": self.delete_current,
+            "undo": self.action_undelete,
+            "help": lambda: self.app.run_worker(self.app.run_action("keys")),
+            "quit": self.app.exit,
+        }
+        with_argument: dict[str, Callable[[str], object]] = {
+            "model": self._use_model,
+            "effort": self._set_effort,
+            "system": self._set_identity,
+            "developer": self._set_developer,
+            "rename": self.rename_current,
+            "find": lambda text: self.find_bar.open(text),
+            "export": self._export,
+            "theme": self._set_theme,
+        }
+        if asked.word in without:
+            without[asked.word]()
+        else:
+            with_argument[asked.word](asked.argument)
+
+    def _set_effort(self, word: str) -> None:
+        for effort in EFFORTS:
+            if word == effort:
+                self.action_effort(effort)
+                return
+        self.notice.show(f"The effort is {self.options.effort}. Use /effort low, medium or high.")
+
+    def _set_identity(self, text: str) -> None:
+        self.options = dataclasses.replace(self.options, identity=text or None)
+        self.notify("From the next prompt on" if text else "The usual system message again", timeout=3)
+
+    def _set_developer(self, text: str) -> None:
+        self.options = dataclasses.replace(self.options, developer=text)
+        self.notify("From the next prompt on" if text else "No instructions any more", timeout=3)
+
+    def _set_theme(self, word: str) -> None:
+        if word not in ("dark", "light"):
+            self.notice.show("Use /theme dark or /theme light.")
+        elif (word == "dark") is not self.app.current_theme.dark:
+            self.app.run_worker(self.app.run_action("light_or_dark"))
+
+    @work(group="model", exclusive=True)
+    async def _use_model(self, name: str) -> None:
+        try:
+            if not name:
+                names = ", ".join(await asyncio.to_thread(self.shelf.names))
+                self.notice.show(f"On this machine: {visible(names)}. /model NAME changes to one.")
+                return
+            found = await asyncio.to_thread(self.shelf.find, name)
+        except GptossChatError as error:
+            self.notice.show(error_text(error))
+            return
+        self.options = dataclasses.replace(self.options, sampling=found.sampling)
+        self.session.use(found.name, found.load)
+
+    @work(group="export")
+    async def _export(self, name: str) -> None:
+        if self.conversation_id is None:
+            self.notice.show("This conversation has no message yet.")
+            return
+        path = await self.told(export_to, self.session.store, self.conversation_id, name)
+        if path is not None:
+            self.notice.show(f"Written to {visible(str(path))}")
+
+    # The view ------------------------------------------------------------------------------------------------------
 
     def action_toggle_reasoning(self) -> None:
         """Fold or unfold all reasoning."""
@@ -110,8 +155,8 @@ class ChatScreen(TalkScreen):
 
     def action_open_routing(self) -> None:
         """The stored routing of what is shown."""
-        last = self.transcript.last_reply
-        if self.conversation_id is None or last is None:
+        shown = self._entry("assistant")
+        if self.conversation_id is None or shown is None:
             self.notice.show("There is no answer yet.")
             return
         # The first frame does not wait for NumPy.
@@ -122,7 +167,7 @@ class ChatScreen(TalkScreen):
             if steered is not None:
                 self.begin(lambda: answer_again(self.session, steered, self.options))
 
-        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=last.entry.node_id), back)
+        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=shown.node_id), back)
 
     def action_full_map(self) -> None:
         """The map on the whole screen; any of its keys goes back."""
@@ -131,17 +176,6 @@ class ChatScreen(TalkScreen):
             self.lay_out()
             self._map.action_full_size()
 
-    def action_toggle_conversations(self) -> None:
-        """The list on or off; when it comes, it takes the keys."""
-        self.list_wanted = not self.query_one(ConversationList).display
-        self.lay_out()
-        (self.query_one(OptionList) if self.list_wanted else self.prompt).focus()
-
-    def action_new_conversation(self) -> None:
-        """An empty transcript; it exists once something is asked."""
-        self.open_conversation(None)
-        self.prompt.focus()
-
     def action_to_bottom(self) -> None:
         """The newest line, and stay there."""
         self.transcript.anchor()
@@ -149,3 +183,30 @@ class ChatScreen(TalkScreen):
     def action_effort(self, effort: Effort) -> None:
         """How long the model thinks from the next prompt on."""
         self.options = dataclasses.replace(self.options, effort=effort)
+
+    def on_new_below_wanted(self, event: NewBelow.Wanted) -> None:
+        """The marker was clicked."""
+        self.action_to_bottom()
+
+
+def export_to(store: Store, conversation_id: str, name: str) -> Path:
+    """Write a conversation as its file's ending says: .json with every branch, else Markdown; a folder's files are never
+    overwritten. Raises UsageError or HistoryError."""
+    from gptoss_chat.history.transfer import to_json, to_markdown
+
+    title = re.sub(r"[^\w-]+", "-", store.conversation(conversation_id).title).strip("-")[:40] or "conversation"
+    path = Path(name or f"{title}.md").expanduser()
+    if path.suffix == ".json":
+        import json
+
+        text = json.dumps(to_json(store, conversation_id), indent=2) + "\n"
+    else:
+        text = to_markdown(store, conversation_id)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is there already.", "Give another name: /export NAME.md") from error
+    except OSError as error:
+        raise UsageError(f"Can't write {path}: {error.strerror}.", "Give another name: /export NAME.md") from error
+    return path.resolve()

@@ -22,8 +22,11 @@ from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.figures import status_of, waiting_for
 from gptoss_chat.tui.live import LiveReplies, LiveReply, Progress
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.reading import Entry, read_entries, read_titles
+from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, read_entries, read_titles
+from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.conversations import ConversationList
+from gptoss_chat.tui.widgets.find import FindBar
+from gptoss_chat.tui.widgets.menu import Menu
 from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.notice import Notice
 from gptoss_chat.tui.widgets.prompt import Prompt
@@ -60,7 +63,6 @@ class TalkScreen(Screen[None]):
         self.session = session
         self.options = options
         self.conversation_id = conversation_id
-        self._show_reasoning = show_reasoning
         self._clock = clock
         self.live = LiveReplies()
         self._watched: LiveReply | None = None  # whose figures the status line shows
@@ -68,23 +70,36 @@ class TalkScreen(Screen[None]):
         self._stored_tokens = 0  # context that the open conversation took when it was stored
         self.order = asyncio.Lock()  # one change of the history at a time, in the order asked for
         self.list_wanted: bool | None = None  # None: as the width says
+        self.titles_shown = TITLES_SHOWN
         self.map_wanted: bool | None = None
         self._map: RoutingMap | None = None  # after the first frame
         self._told: set[object] = set()
+        # Held, not looked up: a thread may come back when the screen is being taken down.
+        self.lists = ConversationList()
+        self.welcome = Welcome(session.model_name)
+        self.transcript = Transcript(self.live.by_node, unfolded=show_reasoning)
+        self.below = NewBelow()
+        self.find_bar = FindBar()
+        self.notice = Notice()
+        self.menu = Menu()
+        self.prompt = Prompt(self.menu)
+        self.status_line = StatusLine()
 
     def compose(self) -> ComposeResult:
         """The parts."""
+        self.welcome.display = self.conversation_id is None
         with Horizontal(id="main"):
-            yield ConversationList()
+            yield self.lists
             with Vertical(id="talk"):
-                welcome = Welcome(self.session.model_name)
-                welcome.display = self.conversation_id is None
-                yield welcome
-                yield Transcript(self.live.by_node, unfolded=self._show_reasoning)
-                yield Notice()
-                yield Prompt()
+                yield self.welcome
+                yield self.transcript
+                yield self.below
+                yield self.find_bar
+                yield self.notice
+                yield self.menu
+                yield self.prompt
             yield Widget(id="routing-room")
-        yield StatusLine()
+        yield self.status_line
 
     @property
     def writing(self) -> bool:
@@ -92,19 +107,10 @@ class TalkScreen(Screen[None]):
         return self.live.first is not None
 
     @property
-    def prompt(self) -> Prompt:
-        """The prompt."""
-        return self.query_one(Prompt)
-
-    @property
-    def transcript(self) -> Transcript:
-        """The messages."""
-        return self.query_one(Transcript)
-
-    @property
-    def notice(self) -> Notice:
-        """The line above the prompt."""
-        return self.query_one(Notice)
+    def context_left(self) -> int | None:
+        """Tokens that still fit after the shown conversation; None until the model is loaded."""
+        status = self.status_line.status
+        return status.context_limit - status.context_tokens if status.context_limit else None
 
     def on_mount(self) -> None:
         """Take text at once; the history is read, and the model loaded, after the first frame."""
@@ -133,8 +139,7 @@ class TalkScreen(Screen[None]):
     def lay_out(self) -> None:
         """Show the parts that are wanted, or have room."""
         width = self.app.size.width
-        lists = self.query_one(ConversationList)
-        lists.display = width >= LIST_FROM_COLUMNS if self.list_wanted is None else self.list_wanted
+        self.lists.display = width >= LIST_FROM_COLUMNS if self.list_wanted is None else self.list_wanted
         for routing in self.query("#routing, #routing-room"):
             routing.display = width >= MAP_FROM_COLUMNS if self.map_wanted is None else self.map_wanted
         self.set_class(width < NARROW_COLUMNS, "-narrow")
@@ -146,8 +151,12 @@ class TalkScreen(Screen[None]):
         loaded = self.session.loaded
         if self._map is not None and loaded is not None and loaded.spec is not None:
             self._map.set_shape(loaded.spec.layers, loaded.spec.experts)
+        grown = False
         for reply, progress in self.live.poll():
             self._note_progress(reply, progress)
+            grown |= reply.turn.conversation_id == self.conversation_id and bool(progress.answer or progress.reasoning)
+        at_bottom = self.transcript.at_bottom
+        self.below.display = not at_bottom and (self.below.display or grown)
         for widget in self.transcript.following:
             assert widget.live is not None
             widget.follow()
@@ -199,7 +208,7 @@ class TalkScreen(Screen[None]):
             stored_tokens=self._stored_tokens,
             waiting=max(0, len(waiting) - 1),
         )
-        self.query_one(StatusLine).status = status
+        self.status_line.status = status
 
     # What the history holds ----------------------------------------------------------------------------------------
 
@@ -213,7 +222,7 @@ class TalkScreen(Screen[None]):
     @work(group="titles", exclusive=True)
     async def refresh_titles(self) -> None:
         """Read the list of conversations again."""
-        await self._reload_titles()
+        await self.reload_titles()
 
     async def reload(self) -> None:
         """Show the open conversation as the history has it. The caller holds the order."""
@@ -229,19 +238,21 @@ class TalkScreen(Screen[None]):
             self.notice.show(error_text(error))
             return
         self._stored_tokens = next((entry.context_tokens for entry in reversed(entries) if entry.context_tokens), 0)
-        self.query_one(Welcome).display = not entries
+        self.welcome.display = not entries
         self.transcript.display = bool(entries)
         await self.transcript.show(entries)
         self.prompt.remember([entry.text for entry in entries if entry.role == "user"])
-        await self._reload_titles()
+        await self.reload_titles()
 
-    async def _reload_titles(self) -> None:
+    async def reload_titles(self) -> None:
+        """Show the list as the history has it, searched as it is."""
+        lists = self.lists
         try:
-            titles = await asyncio.to_thread(read_titles, self.session.store)
+            titles = await asyncio.to_thread(read_titles, self.session.store, lists.query_text, self.titles_shown)
         except GptossChatError as error:
             self.notice.show(error_text(error))
             return
-        self.query_one(ConversationList).show(titles, self.conversation_id, self.live.conversation_ids)
+        lists.show(titles, self.conversation_id, self.live.conversation_ids)
 
     def _as_live(self, entry: Entry) -> Entry:
         """A reply that is being written is further than its row; one written here has a time, and maybe an error."""

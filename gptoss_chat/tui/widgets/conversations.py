@@ -1,4 +1,4 @@
-"""The list of conversations; it knows titles, nothing of what they stand for."""
+"""The list of conversations and its search; it knows titles, nothing of what they stand for."""
 
 from __future__ import annotations
 
@@ -6,18 +6,44 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from gptoss_chat.history.values import HIT_END, HIT_START
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import Title
 
 
+class Search(Input):
+    """The line that searches as you type; the list below it takes the keys that move in a list."""
+
+    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
+        Binding("down", "to_list('cursor_down')", show=False),
+        Binding("up", "to_list('cursor_up')", show=False),
+        Binding("pagedown", "to_list('page_down')", show=False),
+        Binding("pageup", "to_list('page_up')", show=False),
+        Binding("enter", "to_list('select')", show=False),
+        Binding("ctrl+d", "list_wants('delete')", show=False),
+        Binding("ctrl+s", "list_wants('pin')", show=False),
+        Binding("ctrl+z", "list_wants('undo')", show=False),
+        Binding("f4", "list_wants('rename')", show=False),
+    ]
+
+    async def action_to_list(self, action: str) -> None:
+        """Move in the list, or choose."""
+        await self.app.query_one("#conversations OptionList").run_action(action)
+
+    def action_list_wants(self, what: str) -> None:
+        """Do something with the conversation that is highlighted."""
+        self.app.query_one(ConversationList).want(what)
+
+
 class ConversationList(Vertical):
-    """Titles, newest first; a dot marks those in which an answer is being written."""
+    """Pinned titles, then the newest; a dot marks those in which an answer is being written."""
 
     @dataclass
     class Opened(Message):
@@ -25,17 +51,59 @@ class ConversationList(Vertical):
 
         conversation_id: str
 
+    @dataclass
+    class Searched(Message):
+        """The search changed."""
+
+        query: str
+
+    @dataclass
+    class Wanted(Message):
+        """`what` (delete, pin, undo or rename) of the highlighted conversation; undo is of none."""
+
+        what: str
+        title: Title | None
+
+    class MoreWanted(Message):
+        """The end of the list was reached."""
+
     def __init__(self) -> None:
         super().__init__(id="conversations")
         self._shown: tuple[object, ...] = ()
+        self._titles: dict[str, Title] = {}
+        self._search = Search(placeholder="Search", id="search", compact=True)
         self._options = OptionList(markup=False)
-        self._empty = Static("Nothing yet. What you ask is kept here.", classes="empty", markup=False)
+        self._options.can_focus = False  # the search has the keys, so that one can type at any time
+        self._empty = Static("", classes="empty", markup=False)
 
     def compose(self) -> ComposeResult:
-        """A heading and the list."""
-        yield Static("Conversations", classes="heading", markup=False)
+        """The search and the list."""
+        yield self._search
         yield self._options
         yield self._empty
+
+    @property
+    def query_text(self) -> str:
+        """What is searched for."""
+        return self._search.value
+
+    @property
+    def highlighted(self) -> Title | None:
+        """The title under the bar."""
+        option = self._options.highlighted_option
+        return self._titles.get(option.id) if option is not None and option.id is not None else None
+
+    def focus_search(self) -> None:
+        """Take the keys."""
+        self._search.focus()
+
+    def clear_search(self) -> None:
+        """All conversations again."""
+        self._search.value = ""
+
+    def want(self, what: str) -> None:
+        """Ask for something to be done with the highlighted conversation."""
+        self.post_message(self.Wanted(what, self.highlighted))
 
     def show(self, titles: Sequence[Title], current: str | None, writing: Collection[str] = ()) -> None:
         """Show these titles; `current` is the open conversation."""
@@ -43,14 +111,30 @@ class ConversationList(Vertical):
         if shown == self._shown:
             return
         self._shown = shown
-        options = self._options
-        highlighted = options.highlighted_option.id if options.has_focus and options.highlighted_option else current
-        options.set_options(Option(_line(title, current, writing), title.conversation_id) for title in titles)
-        options.display = bool(titles)
+        was = self.highlighted
+        focused = self._search.has_focus
+        self._titles = {title.conversation_id: title for title in titles}
+        self._options.set_options(Option(_line(title, current, writing), title.conversation_id) for title in titles)
+        self._options.display = bool(titles)
         self._empty.display = not titles
-        ids = [title.conversation_id for title in titles]
-        if highlighted in ids:
-            options.highlighted = ids.index(highlighted)
+        self._empty.update("Nothing holds this." if self.query_text else "Nothing yet. What you ask is kept here.")
+        ids = list(self._titles)
+        wanted = was.conversation_id if focused and was is not None else current
+        if wanted in self._titles:
+            self._options.highlighted = ids.index(wanted)
+        elif focused and ids:
+            self._options.highlighted = 0
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as you type."""
+        event.stop()
+        self.post_message(self.Searched(event.value))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Near the end, ask for more."""
+        event.stop()
+        if event.option_index == self._options.option_count - 1:
+            self.post_message(self.MoreWanted())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click."""
@@ -61,6 +145,16 @@ class ConversationList(Vertical):
 
 def _line(title: Title, current_id: str | None, writing: Collection[str]) -> Content:
     current = title.conversation_id == current_id
-    mark = "● " if title.conversation_id in writing else "▸ " if current else "  "
+    mark = "● " if title.conversation_id in writing else "▸ " if current else "★ " if title.pinned else "  "
     text = visible(" ".join(title.text.split()))
-    return Content.assemble((mark, "$accent"), (text, "bold" if current else ""))
+    line = Content.assemble((mark, "$accent"), (text, "bold" if current else ""))
+    return Content("\n").join([line, _hit(title.snippet)]) if title.snippet else line
+
+
+def _hit(snippet: str) -> Content:
+    """The words found, in their sentence."""
+    pieces: list[str | tuple[str, str]] = ["  "]
+    for place, piece in enumerate(" ".join(snippet.split()).split(HIT_START)):
+        found, _, rest = piece.partition(HIT_END) if place else ("", "", piece)
+        pieces += [(visible(found), "bold $accent"), (visible(rest.replace(HIT_END, "")), "$text-muted")]
+    return Content.assemble(*pieces)

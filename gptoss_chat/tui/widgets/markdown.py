@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
+from textual.widget import Widget
 from textual.widgets import Markdown
+from textual.widgets.markdown import MarkdownBlock
 
 from gptoss_chat.tui.plain import visible_lines
 
@@ -39,6 +41,16 @@ class Answer(Markdown):
         if not self._drawing:
             self._drawing = True
             self.run_worker(self._draw(), group="answer")
+
+    def block_with(self, text: str) -> Widget | None:
+        """The first block whose source holds `text`; the letters' case does not matter."""
+        lines = self.source.split("\n")
+        for block in self.children:
+            if isinstance(block, MarkdownBlock):
+                start, end = block.source_range
+                if text.casefold() in "\n".join(lines[start:end]).casefold():
+                    return block
+        return None
 
     async def set_text(self, text: str) -> None:
         """Make `text` the whole text; nothing is drawn again when it already is."""

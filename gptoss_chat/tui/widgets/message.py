@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
@@ -40,6 +41,10 @@ class MessageBox(Vertical):
         self._picked = picked
         self.set_class(picked, "-picked")
         self._light()
+
+    def block_with(self, text: str) -> Widget | None:
+        """The part that shows `text` first, where it has parts; the letters' case does not matter."""
+        return None
 
     def on_enter(self) -> None:
         """The mouse comes, maybe to a part of it."""
@@ -87,6 +92,10 @@ class ReplyMessage(MessageBox):
     def on_mount(self) -> None:
         """Show how the reply stands."""
         self._show_foot()
+
+    def block_with(self, text: str) -> Widget | None:
+        """A block of the Markdown."""
+        return self.answer.block_with(text)
 
     @property
     def reasoning(self) -> Reasoning:

@@ -11,8 +11,10 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from gptoss_chat.tui.plain import visible_in_place
+from gptoss_chat.tui.widgets.menu import Menu
 
 NEW_LINE_KEYS = frozenset({"shift+enter", "ctrl+j", "alt+enter"})
+MENU_KEYS = frozenset({"tab", "up", "down", "escape"})
 
 
 class Prompt(TextArea):
@@ -25,9 +27,10 @@ class Prompt(TextArea):
 
     @dataclass
     class Sent(Message):
-        """Enter was pressed on `text`."""
+        """Enter was pressed on `text`; `edited` is the message that it is asked in place of, if it is."""
 
         text: str
+        edited: str | None = None
 
     @dataclass
     class ScrollWanted(Message):
@@ -35,7 +38,8 @@ class Prompt(TextArea):
 
         pages: int
 
-    def __init__(self) -> None:
+    def __init__(self, menu: Menu) -> None:
+        """`menu` has what Tab can complete."""
         super().__init__(
             id="prompt",
             soft_wrap=True,
@@ -46,6 +50,35 @@ class Prompt(TextArea):
         )
         self._sent: list[str] = []
         self._recalled: int | None = None  # index in _sent while walking through it
+        self._menu = menu
+        self._edited: str | None = None  # the message that is being edited
+        self._draft = ""  # what stood here before the edit
+
+    @property
+    def editing(self) -> bool:
+        """Whether Enter asks an earlier message in other words."""
+        return self._edited is not None
+
+    def take_up(self, node_id: str, text: str) -> None:
+        """Take up an earlier message; what stood here comes back afterwards."""
+        if self._edited is None:
+            self._draft = self.text
+        self._edited = node_id
+        self.border_title = "Asking again in other words · Esc leaves it"
+        self.put(text)
+
+    def leave_edit(self) -> None:
+        """Back to what stood here before the edit."""
+        if self._edited is not None:
+            self._edited, self.border_title = None, ""
+            self.put(self._draft)
+            self._draft = ""
+
+    def put(self, text: str) -> None:
+        """Replace the text; the cursor stands behind it."""
+        self._recalled = None
+        self.text = text
+        self.move_cursor(self.document.end)
 
     def remember(self, texts: list[str]) -> None:
         """The earlier prompts of the conversation, oldest first."""
@@ -59,7 +92,10 @@ class Prompt(TextArea):
         return line
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key == "enter":
+        if self._menu.display and event.key in MENU_KEYS:
+            self._take(event)
+            self._to_menu(event.key)
+        elif event.key == "enter":
             self._take(event)
             self._send()
         elif event.key in NEW_LINE_KEYS:
@@ -96,10 +132,26 @@ class Prompt(TextArea):
         text = self.text
         if not text.strip():
             return
+        edited = self._edited
         self._sent.append(text)
         self._recalled = None
         self.text = ""
-        self.post_message(self.Sent(text))
+        self.leave_edit()
+        self.post_message(self.Sent(text, edited))
+
+    def _to_menu(self, key: str) -> None:
+        menu = self._menu
+        if key == "tab" and menu.chosen is not None:
+            row, column = self.cursor_location
+            self.replace(menu.chosen.text, (row, column - menu.chosen.replaces), (row, column))
+        elif key == "escape":
+            menu.close()
+        else:
+            menu.move(-1 if key == "up" else 1)
+
+    def text_before_cursor(self) -> str:
+        """What a completion looks at."""
+        return self.get_text_range((0, 0), self.cursor_location)
 
     def _may_recall(self) -> bool:
         if not self._sent or not self.cursor_at_first_line:

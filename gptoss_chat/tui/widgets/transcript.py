@@ -64,6 +64,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._first = 0  # entries before it are not mounted
         self._widgets: list[MessageWidget] = []
         self._bringing = False
+        self._picked: MessageWidget | None = None
         self._changing = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
@@ -103,6 +104,57 @@ class Transcript(VerticalScroll, can_focus=False):
     def last_reply(self) -> ReplyMessage | None:
         """The newest reply."""
         return next((w for w in reversed(self._widgets) if isinstance(w, ReplyMessage)), None)
+
+    @property
+    def picked(self) -> Entry | None:
+        """The message that the keys for a message mean, if one was picked."""
+        return self._picked.entry if self._picked is not None and self._picked.is_attached else None
+
+    async def pick(self, step: int) -> None:
+        """Pick the message `step` places from the one picked; from none, the newest. Past the newest, none is."""
+        ids = [entry.node_id for entry in self.entries]
+        at = ids.index(self.picked.node_id) if self.picked is not None else len(ids)
+        if ids and at + step < len(ids):
+            await self.pick_node(ids[max(0, at + step)])
+        else:
+            self.unpick()
+            self.anchor()
+
+    async def pick_node(self, node_id: str) -> None:
+        """Pick that message and show it."""
+        widget = await self.reveal(node_id)
+        if widget is not None:
+            self.unpick()
+            self._picked = widget
+            widget.picked = True
+            self.scroll_to_widget(widget, animate=False)
+
+    def unpick(self) -> None:
+        """No message is picked any more."""
+        if self._picked is not None:
+            self._picked.picked = False
+            self._picked = None
+
+    async def find(self, text: str, step: int, *, start_over: bool) -> tuple[int, int]:
+        """Show the next message that holds `text`, `step` places on: which it is of how many; (0, 0) when none does."""
+        ids = [entry.node_id for entry in self.entries if text.casefold() in entry.text.casefold()]
+        if not ids:
+            return 0, 0
+        picked = None if start_over or self.picked is None else self.picked.node_id
+        place = (ids.index(picked) + step) % len(ids) if picked in ids else len(ids) - 1 if step < 0 else 0
+        await self.pick_node(ids[place])
+        widget = await self.reveal(ids[place])
+        if widget is not None and (block := widget.block_with(text)) is not None:
+            self.scroll_to_widget(block, animate=False)
+        return place + 1, len(ids)
+
+    async def reveal(self, node_id: str) -> MessageWidget | None:
+        """The widget of that message, mounted if it was not."""
+        async with self._changing:
+            earlier = [entry.node_id for entry in self._entries[: self._first]]
+            if node_id in earlier:
+                await self._mount_earlier(earlier.index(node_id))
+        return next((widget for widget in self._widgets if widget.entry.node_id == node_id), None)
 
     async def show(self, entries: Sequence[Entry]) -> None:
         """Show this conversation. Messages that are already there stay mounted, so adding one costs one."""
@@ -158,20 +210,22 @@ class Transcript(VerticalScroll, can_focus=False):
                 await self._bring_earlier()
 
     async def _bring_earlier(self) -> None:
-        self.release_anchor()
         below = self.max_scroll_y - self.scroll_offset.y
-        first = max(0, self._first - STEP)
-        new = [self._widget(entry) for entry in self._entries[first : self._first]]
-        await self._column.mount_all(new, after=self.query_one(EarlierRow))
-        self._first = first
-        self._widgets[:0] = new
-        self.query_one(EarlierRow).count(first)
+        await self._mount_earlier(max(0, self._first - STEP))
 
         def stay() -> None:
             self.scroll_to(y=self.max_scroll_y - below, animate=False, immediate=True)
             self._bringing = False
 
         self.call_after_refresh(stay)
+
+    async def _mount_earlier(self, first: int) -> None:
+        self.release_anchor()
+        new = [self._widget(entry) for entry in self._entries[first : self._first]]
+        await self._column.mount_all(new, after=self.query_one(EarlierRow))
+        self._first = first
+        self._widgets[:0] = new
+        self.query_one(EarlierRow).count(first)
 
     def fold(self, *, unfolded: bool) -> None:
         """Fold or unfold every reasoning, now and from now on."""

@@ -1,0 +1,150 @@
+"""From the prompt to a turn: sending, attachments, completions, counts, the editor, earlier prompts; it runs no commands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual import work
+from textual.app import SuspendNotSupported
+from textual.widgets import TextArea
+
+from gptoss_chat.errors import GptossChatError
+from gptoss_chat.tui.attachments import attachments_of, with_attachments
+from gptoss_chat.tui.commands import Asked, as_prompt, command_in
+from gptoss_chat.tui.completion import Candidate, candidates
+from gptoss_chat.tui.models import ModelShelf
+from gptoss_chat.tui.screens.line import RecallScreen
+from gptoss_chat.tui.screens.listing import ListingScreen
+from gptoss_chat.tui.widgets.message import error_text
+from gptoss_chat.tui.widgets.prompt import Prompt
+
+COUNT_AFTER_S = 0.12  # of quiet: counting every key of a long prompt would be in the way of the typist
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a prompt takes, in tokens; None where the model is not loaded yet."""
+
+    text_tokens: int | None
+    files: tuple[tuple[str, int | None], ...]
+
+    def line(self, left: int | None) -> str:
+        """For the border of the prompt; `left` is what is left of the context."""
+        if self.text_tokens is None:
+            return " · ".join(f"@{name}" for name, _ in self.files)
+        words = f"{self.text_tokens:,} token{'' if self.text_tokens == 1 else 's'}"
+        words += "".join(f" + {tokens:,} in {name}" for name, tokens in self.files if tokens is not None)
+        total = self.text_tokens + sum(tokens or 0 for _, tokens in self.files)
+        if left is not None:
+            words += f" · {left - total:,} left" if total <= left else f" · {total - left:,} too many"
+        return words
+
+
+class AskingScreen(ListingScreen):
+    """The prompt at work."""
+
+    shelf: ModelShelf
+
+    def run_command(self, asked: Asked) -> None:
+        """Carry out a slash command."""
+        raise NotImplementedError
+
+    def on_prompt_sent(self, event: Prompt.Sent) -> None:
+        """Enter: run a command, or ask. The session queues what is asked behind what is being written."""
+        self.notice.hide()
+        asked = command_in(event.text)
+        if asked is not None and event.edited is None:
+            self.run_command(asked)
+        else:
+            self._ask(event.text, event.edited)
+
+    @work(group="asking")
+    async def _ask(self, text: str, edited: str | None) -> None:
+        try:
+            whole = await asyncio.to_thread(with_attachments, as_prompt(text))
+        except GptossChatError as error:
+            self.notice.show(error_text(error))
+            self.prompt.put(text)
+            return
+        self.transcript.unpick()
+        self.transcript.anchor()
+        if edited is not None:
+            self.begin(lambda: self.session.edit(edited, whole, self.options))
+        else:
+            self.begin(lambda: self.session.ask(self.conversation_id, whole, self.options))
+
+    def on_prompt_scroll_wanted(self, event: Prompt.ScrollWanted) -> None:
+        """Page keys."""
+        transcript = self.transcript
+        (transcript.scroll_page_up if event.pages < 0 else transcript.scroll_page_down)(animate=False)
+
+    # While typing --------------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="typing")
+    async def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Offer completions, and say how long the prompt is."""
+        text, before = self.prompt.text, self.prompt.text_before_cursor()
+        if not text:
+            self.menu.close()
+            self.prompt.border_subtitle = ""
+            return
+        self.menu.show(await asyncio.to_thread(self._candidates, before))
+        await asyncio.sleep(COUNT_AFTER_S)
+        size = await asyncio.to_thread(self._measure, text)
+        self.prompt.border_subtitle = size.line(self.context_left)
+
+    def _candidates(self, before: str) -> list[Candidate]:
+        return candidates(before, self.shelf.names)
+
+    def _measure(self, text: str) -> Size:
+        count = self.session.count_tokens
+        try:
+            files = tuple((file.name, count(file.text)) for file in attachments_of(text))
+        except GptossChatError:  # told when it is sent: the mention may be half typed
+            files = ()
+        return Size(count(text), files)
+
+    # Earlier prompts and the editor --------------------------------------------------------------------------------
+
+    @work(group="ask")
+    async def action_recall(self) -> None:
+        """Search all earlier prompts."""
+
+        def find(query: str) -> list[str]:
+            with contextlib.suppress(GptossChatError):  # a history that can't be read has been told of already
+                return self.session.store.prompts(query, 100)
+            return []
+
+        text = await self.app.push_screen_wait(RecallScreen("Earlier prompts", find))
+        if text is not None:
+            self.prompt.put(text)
+        self.prompt.focus()
+
+    def action_editor(self) -> None:
+        """Write the prompt in the editor that VISUAL or EDITOR names."""
+        command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if not command:
+            self.notice.show("No editor is set. Set EDITOR, for instance to nano or vim.")
+            return
+        folder = Path(tempfile.mkdtemp(prefix="gptoss-chat-"))  # readable by nobody else
+        file = folder / "prompt.md"
+        try:
+            file.write_text(self.prompt.text, encoding="utf-8")
+            with self.app.suspend():
+                subprocess.run([*shlex.split(command), str(file)], check=True)
+            self.prompt.put(file.read_text(encoding="utf-8").rstrip("\n"))
+            self.notice.hide()
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            self.notice.show(f"The editor {command!r} failed: {error}. The prompt is as it was.")
+        except SuspendNotSupported:
+            self.notice.show("This terminal can't be handed to an editor.")
+        finally:
+            file.unlink(missing_ok=True)
+            folder.rmdir()

@@ -1,0 +1,100 @@
+"""Small questions over the chat: one line of text, or one of several texts; they know nothing of what it is for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from gptoss_chat.tui.plain import visible
+
+SHOWN_CHARACTERS = 200
+
+
+class LineScreen(ModalScreen[str | None]):
+    """Asks for one line; Esc answers None."""
+
+    BINDINGS = [Binding("escape", "dismiss", "Close", show=False)]  # noqa: RUF012 - the toolkit's own form
+
+    def __init__(self, question: str, text: str) -> None:
+        super().__init__()
+        self._question = question
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The question and the line."""
+        with Vertical(classes="box"):
+            yield Static(self._question, markup=False)
+            yield Input(visible(self._text), compact=True)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter."""
+        event.stop()
+        self.dismiss(event.value.strip() or None)
+
+
+class RecallScreen(ModalScreen[str | None]):
+    """Searches texts as you type and answers the one chosen. `find` is called in a thread."""
+
+    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
+        Binding("escape", "dismiss", "Close", show=False),
+        Binding("down,ctrl+r", "move('cursor_down')", show=False, priority=True),
+        Binding("up", "move('cursor_up')", show=False, priority=True),
+    ]
+
+    def __init__(self, question: str, find: Callable[[str], Sequence[str]]) -> None:
+        super().__init__()
+        self._question = question
+        self._find = find
+        self._found: list[str] = []
+        self._options = OptionList(markup=False)
+        self._options.can_focus = False
+
+    def compose(self) -> ComposeResult:
+        """The search and what it found."""
+        with Vertical(classes="box"):
+            yield Static(self._question, markup=False)
+            yield Input(placeholder="Type to search", compact=True)
+            yield self._options
+
+    def on_mount(self) -> None:
+        """All of them, to begin with."""
+        self._search("")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search as you type."""
+        event.stop()
+        self._search(event.value)
+
+    @work(exclusive=True, group="recall")
+    async def _search(self, query: str) -> None:
+        self._found = list(await asyncio.to_thread(self._find, query))
+        lines = (" ".join(visible(text[:SHOWN_CHARACTERS]).split()) for text in self._found)
+        self._options.set_options(Option(Content(line)) for line in lines)
+        if self._found:
+            self._options.highlighted = 0
+
+    async def action_move(self, action: str) -> None:
+        """Up and down."""
+        await self._options.run_action(action)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter takes the one under the bar."""
+        event.stop()
+        self._answer(self._options.highlighted)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """A click."""
+        event.stop()
+        self._answer(event.option_index)
+
+    def _answer(self, place: int | None) -> None:
+        self.dismiss(self._found[place] if place is not None and place < len(self._found) else None)

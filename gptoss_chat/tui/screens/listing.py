@@ -1,0 +1,143 @@
+"""What a person does with conversations: open, search, rename, pin, delete and bring back; it knows no messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from textual import work
+
+from gptoss_chat.errors import GptossChatError
+from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.reading import TITLES_SHOWN, Title
+from gptoss_chat.tui.screens.line import LineScreen
+from gptoss_chat.tui.screens.messages import MessagesScreen
+from gptoss_chat.tui.screens.talk import LIST_FROM_COLUMNS
+from gptoss_chat.tui.widgets.conversations import ConversationList
+from gptoss_chat.tui.widgets.message import error_text
+
+
+class ListingScreen(MessagesScreen):
+    """The conversation list at work. Every look into the history is in a thread."""
+
+    _deleted: tuple[Title, ...] = ()  # newest last
+
+    def action_toggle_conversations(self) -> None:
+        """The list takes the keys; pressed again there, it goes."""
+        lists = self.lists
+        if lists.display and not lists.has_focus_within:
+            lists.focus_search()
+            return
+        self.list_wanted = not lists.display
+        self.lay_out()
+        if self.list_wanted:
+            lists.focus_search()
+        else:
+            self.prompt.focus()
+
+    def action_new_conversation(self) -> None:
+        """An empty transcript; it exists once something is asked."""
+        self.prompt.leave_edit()
+        self.open_conversation(None)
+        self.prompt.focus()
+
+    def leave_list(self) -> None:
+        """The prompt takes the keys; a list that has no room goes."""
+        self.lists.clear_search()
+        if self.app.size.width < LIST_FROM_COLUMNS:
+            self.list_wanted = None
+            self.lay_out()
+        self.prompt.focus()
+
+    def on_conversation_list_opened(self, event: ConversationList.Opened) -> None:
+        """Open it, and go on typing."""
+        self.prompt.leave_edit()
+        self.open_conversation(event.conversation_id)
+        self.leave_list()
+
+    def on_conversation_list_searched(self, event: ConversationList.Searched) -> None:
+        """Search as you type."""
+        self.titles_shown = TITLES_SHOWN
+        self.refresh_titles()
+
+    def on_conversation_list_more_wanted(self) -> None:
+        """The end of the list: read on."""
+        self.titles_shown += TITLES_SHOWN
+        self.refresh_titles()
+
+    def on_conversation_list_wanted(self, event: ConversationList.Wanted) -> None:
+        """A key of the list."""
+        title = event.title
+        if event.what == "undo":
+            self.action_undelete()
+        elif title is not None and event.what == "rename":
+            self._ask_title(title)
+        elif title is not None and event.what == "pin":
+            self._change(self.session.store.pin, title.conversation_id, not title.pinned)
+        elif title is not None and event.what == "delete":
+            self._delete(title)
+
+    @work(group="ask")
+    async def _ask_title(self, title: Title) -> None:
+        text = await self.app.push_screen_wait(LineScreen("Title of the conversation", title.text))
+        if text:
+            self._change(self.session.store.rename, title.conversation_id, text)
+
+    @work(group="history")
+    async def rename_current(self, text: str) -> None:
+        """Another title for the open conversation."""
+        if self.conversation_id is None:
+            self.notice.show("This conversation has no message yet.")
+        else:
+            self._change(self.session.store.rename, self.conversation_id, text)
+
+    @work(group="history")
+    async def delete_current(self) -> None:
+        """Delete the open conversation."""
+        if self.conversation_id is None:
+            self.notice.show("This conversation has no message yet.")
+            return
+        found = await self.told(self.session.store.conversation, self.conversation_id)
+        if found is not None:
+            self._delete(Title(found.id, found.title))
+
+    @work(group="history")
+    async def _delete(self, title: Title) -> None:
+        for reply in self.live.of(title.conversation_id):  # nobody reads on
+            reply.stopping = True
+            reply.turn.cancel()
+        async with self.order:
+            await self.told(self.session.store.delete, title.conversation_id)
+            self._deleted = (*self._deleted, title)
+            if title.conversation_id == self.conversation_id:
+                self.conversation_id = None
+            await self.reload()
+        self.notice.show(f"Deleted “{visible(title.text)}”. /undo, or Ctrl+Z in the list, brings it back.")
+
+    @work(group="history")
+    async def action_undelete(self) -> None:
+        """Bring back what was deleted last, and show it."""
+        if not self._deleted:
+            self.notice.show("Nothing was deleted since the start.")
+            return
+        title, self._deleted = self._deleted[-1], self._deleted[:-1]
+        async with self.order:
+            await self.told(self.session.store.undelete, title.conversation_id)
+            self.conversation_id = title.conversation_id
+            self.notice.hide()
+            await self.reload()
+
+    @work(group="history")
+    async def _change(self, change: Callable[..., None], *values: object) -> None:
+        async with self.order:
+            await self.told(change, *values)
+            await self.reload_titles()
+
+    async def told(self, call: Callable[..., Any], *values: object) -> Any:
+        """The value of a call that looks into the history, made in a thread; None, and a sentence, when it fails."""
+        try:
+            return await asyncio.to_thread(call, *values)
+        except GptossChatError as error:
+            self.notice.show(error_text(error))
+            return None
