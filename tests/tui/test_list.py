@@ -1,0 +1,119 @@
+"""The conversation list: search as you type, rename, pin, delete with undo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.widgets import Input
+
+from gptoss_chat.history import Store
+from gptoss_chat.tui.screens.line import LineScreen
+from gptoss_chat.tui.widgets.conversations import ConversationList
+from tests.tui.conftest import Bench, MakeBench
+
+SIZE = (100, 30)
+
+
+def talk(store: Store, title: str, prompt: str, answer: str) -> str:
+    """A stored conversation of one exchange; its id."""
+    conversation = store.new_conversation(title, date="2026-01-02")
+    user = store.add_user(conversation.id, None, prompt)
+    reply = store.begin_reply(conversation.id, user.id, "scripted", "low", "{}")
+    store.finish_reply(reply.id, status="complete", final=answer, reasoning="", raw_ids=[], usage={})
+    return conversation.id
+
+
+def lines(bench: Bench) -> list[str]:
+    """The list as it stands."""
+    options = bench.screen.query_one(ConversationList)._options
+    return [str(options.get_option_at_index(place).prompt) for place in range(options.option_count)]
+
+
+async def test_search_as_you_type_shows_hits_and_opens_them(make_bench: MakeBench, store: Store) -> None:
+    """Every key searches titles and messages; Enter opens the hit and shows all conversations again."""
+    talk(store, "Planets", "Which is the largest?", "The largest planet is Jupiter, by far.")
+    talk(store, "Cooking", "How long?", "Ten minutes.")
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: lines(bench) == ["  Cooking", "  Planets"])
+        await pilot.press("ctrl+b", *"jupit")
+        await bench.until(pilot, lambda: len(lines(bench)) == 1)
+        assert lines(bench) == ["  Planets\n  The largest planet is Jupiter, by far."]
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: bench.answers == ["The largest planet is Jupiter, by far."])
+        await bench.until(pilot, lambda: lines(bench) == ["  Cooking", "▸ Planets"])
+        assert bench.app.focused is bench.prompt
+
+
+async def test_conversation_is_pinned_and_renamed(make_bench: MakeBench, store: Store) -> None:
+    """Ctrl+S puts the highlighted one on top; F4 asks for its title; markup in it is text."""
+    talk(store, "Old", "a", "b")
+    talk(store, "New", "c", "d")
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: lines(bench) == ["  New", "  Old"])
+        await pilot.press("ctrl+b", "down", "down")
+        await bench.until(pilot, lambda: bench.screen.lists.highlighted is not None)
+        await pilot.press("ctrl+s")
+        await bench.until(pilot, lambda: lines(bench) == ["★ Old", "  New"])
+        await pilot.press("f4")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, LineScreen))
+        bench.app.screen.query_one(Input).value = "[b]Older[/b]"
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: lines(bench) == ["★ [b]Older[/b]", "  New"])
+
+
+async def test_deleted_conversation_comes_back(make_bench: MakeBench, store: Store) -> None:
+    """Ctrl+D deletes the open one and shows an empty one; Ctrl+Z brings it back and opens it."""
+    wanted = talk(store, "Kept", "a", "b")
+    bench = make_bench(resume=wanted)
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.answers == ["b"])
+        await pilot.press("ctrl+b", "ctrl+d")
+        await bench.until(pilot, lambda: lines(bench) == [])
+        assert bench.answers == []
+        assert bench.screen.conversation_id is None
+        assert "Deleted “Kept”" in str(bench.screen.notice.content)
+        await pilot.press("ctrl+z")
+        await bench.until(pilot, lambda: bench.answers == ["b"])
+        assert store.conversation(wanted).title == "Kept"
+
+
+async def test_deleting_stops_what_is_written_there(make_bench: MakeBench, store: Store) -> None:
+    """Nobody reads on; the answer's beginning comes back with the conversation."""
+    bench = make_bench(pause_at=55)
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.send(pilot, "/nosuch/path")
+        await bench.until(pilot, bench.engine.paused.is_set)
+        bench.screen.delete_current()
+        await bench.until(pilot, lambda: not bench.screen.writing)
+        assert store.listed() == []
+        bench.prompt.text = "/undo"
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: len(bench.transcript.entries) == 2)
+        assert bench.transcript.entries[1].status == "stopped"
+
+
+async def test_list_reads_on_at_its_end(make_bench: MakeBench, store: Store) -> None:
+    """Two hundred at first, the next ones when the bar comes to the end."""
+    for n in range(203):
+        store.new_conversation(f"{n:03}", date="2026-01-02")
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: len(lines(bench)) == 200)
+        await pilot.press("ctrl+b", "up")
+        await pilot.press("up")
+        await bench.until(pilot, lambda: len(lines(bench)) == 203)
+
+
+async def test_export_never_overwrites(make_bench: MakeBench, store: Store, tmp_path: Path) -> None:
+    """/export writes Markdown, and refuses a name that is there."""
+    bench = make_bench(resume=talk(store, "Kept", "a", "b"))
+    file = tmp_path / "talk.md"
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.answers == ["b"])
+        for says in ("Written to", "is there already"):
+            bench.prompt.text = f"/export {file}"
+            await pilot.press("enter")
+            await bench.until(pilot, lambda says=says: says in str(bench.screen.notice.content))  # type: ignore[misc]
+    assert file.read_text() == "# Kept\n\n## You\n\na\n\n## scripted\n\nb\n"
