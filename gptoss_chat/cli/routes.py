@@ -42,6 +42,9 @@ def routes(
     ] = None,
     turn: Annotated[int | None, typer.Option(min=1, help="Only this turn of the conversation.")] = None,
     channel: Annotated[str | None, typer.Option(help="Only tokens of this channel, such as analysis or final.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Show the difference to this answer or conversation; as table or json.")
+    ] = None,
 ) -> None:
     """Show which experts every token went to, and what can be said of it."""
     from gptoss_chat.paths import Paths
@@ -49,8 +52,13 @@ def routes(
 
     form = _form(format_, output)
     settings = load_settings(Paths.of_user())
-    found = _scored(model, settings) if what == "-" else _stored(what, model, settings)
-    content = _written(_selected(found, turn, channel), form)
+    if against is not None and form not in ("table", "json"):
+        raise UsageError("A difference is a table or JSON.", "Use --format table or json.")
+    found = _selected(_scored(model, settings) if what == "-" else _stored(what, model, settings), turn, channel)
+    if against is None:
+        content = _written(found, form)
+    else:
+        content = _written_difference(found, _selected(_stored(against, model, settings), turn, channel), form)
     if output is not None:
         try:
             output.write_bytes(content)
@@ -94,6 +102,17 @@ def _written(routes: Routes, form: str) -> bytes:
         case _:
             text = table(routes, summarise(routes))
     return text.encode("utf-8", errors="replace")
+
+
+def _written_difference(first: Routes, second: Routes, form: str) -> bytes:
+    import json
+
+    from gptoss_chat.routing.difference import difference, difference_json, difference_table
+
+    found = difference(first, second)
+    if form == "json":
+        return (json.dumps(difference_json(first, second, found)) + "\n").encode("ascii")
+    return difference_table(first, second, found).encode("utf-8", errors="replace")
 
 
 def _selected(routes: Routes, turn: int | None, channel: str | None) -> Routes:

@@ -5,12 +5,14 @@ Legend: L layers, E experts a layer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gptoss_chat.routing import analysis
 from gptoss_chat.routing.analysis import Counts, Floats, Mask, TokenUse
+from gptoss_chat.routing.difference import Difference, difference, fork
 from gptoss_chat.routing.record import Routes
 from gptoss_chat.routing.summary import Summary, summarise
 
@@ -24,10 +26,15 @@ class Scope:
 
 
 class Findings:
-    """What `routes` has to tell. Slow for long conversations: to be asked from one thread that may wait."""
+    """What `routes` has to tell. Slow for long conversations: to be asked from one thread that may wait.
 
-    def __init__(self, routes: Routes) -> None:
+    `rival_of` brings the routes of another version of an answer, if there is one.
+    """
+
+    def __init__(self, routes: Routes, rival_of: Callable[[str], Routes | None] = lambda _: None) -> None:
         self.routes = routes
+        self._rival_of = rival_of
+        self._rivals: dict[int, Routes | None] = {}
         self._parts: dict[Scope, Routes] = {}
         self._summaries: dict[Scope, Summary] = {}
         self._pairs: dict[Scope, Counts] = {}
@@ -67,6 +74,17 @@ class Findings:
         experts, count = self.routes.experts_TLK, self.routes.experts
         loads = [analysis.shares(analysis.load_counts(experts[mask], count)) for mask in (this_T, others_T)]
         return analysis.rate_difference(experts, this_T, others_T, count), analysis.divergence_bits(*loads)
+
+    def version_difference(self, turn: int) -> tuple[Difference, str] | None:
+        """This turn against another version of its answer, and where their texts part; None where there is no other."""
+        if turn not in self._rivals:
+            self._rivals[turn] = self._rival_of(self.routes.turn_ids[turn])
+        rival = self._rivals[turn]
+        if rival is None:
+            return None
+        this = self.routes.only_turn(turn)
+        found = difference(this, rival)
+        return found, fork(this, rival, found.shared_tokens)
 
     def _mask(self, scope: Scope) -> Mask:
         mask_T = np.ones(self.routes.tokens, np.bool_)

@@ -104,6 +104,26 @@ def test_model_that_is_gone_shows_ids(paths: Paths) -> None:
     assert "'lost␛' is not found" in result.stderr
 
 
+def test_difference_of_two_answers(talk: tuple[str, str]) -> None:
+    """Rates, divergence and where the texts part, as a table and as JSON; equal to itself, nothing is different."""
+    _, reply_id = talk
+    found = json.loads(run(reply_id, "--against", "last", "--format", "json").stdout)
+    a, b = (json.loads(run(what, "--format", "json").stdout) for what in (reply_id, "last"))
+    rates = [np.array(routes["analyses"]["load"]) / len(routes["tokens"]) for routes in (a, b)]
+    assert np.allclose(found["rate_difference"], rates[0] - rates[1], atol=1e-6)
+    texts = [[token["text"] for token in routes["tokens"]] for routes in (a, b)]
+    assert texts[0][: found["shared_tokens"]] == texts[1][: found["shared_tokens"]]
+    assert texts[0][found["shared_tokens"]] != texts[1][found["shared_tokens"]]
+    same = []
+    for x, y in zip(a["tokens"][: found["shared_tokens"]], b["tokens"], strict=False):
+        same.append([len(set(p) & set(q)) / 3 for p, q in zip(x["experts"], y["experts"], strict=True)])
+    assert np.allclose(found["agreement"], np.mean(same, axis=0), atol=1e-6)
+    assert " tokens are the same, then “" in run(reply_id, "--against", "last").stdout
+    itself = json.loads(run("--against", "last", "--format", "json").stdout)
+    assert not np.any(itself["rate_difference"])
+    assert np.allclose(itself["agreement"], 1)
+
+
 @pytest.mark.parametrize(
     ("words", "error", "says"),
     [
@@ -113,6 +133,7 @@ def test_model_that_is_gone_shows_ids(paths: Paths) -> None:
         (("--channel", "thoughts"), UsageError, "no channel"),
         (("--channel", "tool"), UsageError, "No token stands"),
         (("--model", "nobody/nothing"), GptossChatError, "not on this machine"),
+        (("--against", "last", "--format", "svg"), UsageError, "table or JSON"),
         (("-o", "/nonexistent/a.csv"), UsageError, "Can't write"),
     ],
 )

@@ -10,6 +10,7 @@ from textual.widgets import Static
 from gptoss_chat.history import Store
 from gptoss_chat.model.route import route_text
 from gptoss_chat.tui.screens.routing import RoutingScreen
+from gptoss_chat.tui.widgets.routes_panel import RoutesPanel
 from gptoss_chat.tui.widgets.routes_text import TokenText
 from gptoss_chat.tui.widgets.routing import RoutingMap
 from tests.scripted import EXPERTS, LAYERS, routing_of
@@ -97,6 +98,13 @@ async def test_answer_is_made_again_under_rules(make_bench: MakeBench, store: St
         await bench.until(pilot, lambda: len(bench.engine.requests) == 2)
         await bench.settle(pilot)
         assert route_text(bench.engine.requests[1].route) == want
+        await pilot.press("f2")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, RoutingScreen))
+        again = bench.app.screen
+        assert isinstance(again, RoutingScreen)
+        await bench.until(pilot, lambda: again._findings is not None)
+        await pilot.press("8")
+        await bench.until(pilot, lambda: "tokens are the same" in again.query_one(RoutesPanel).text())
         versions = store.siblings(first_id)
         assert len(versions) == 2
         assert versions[0].usage is not None

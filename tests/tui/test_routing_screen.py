@@ -152,6 +152,12 @@ def test_grids_hold_what_the_analyses_say() -> None:
     first = ROUTES.turns_T == 0
     turns = grid(Look("turns", token=0))
     assert np.array_equal(turns.values_RC, analysis.rate_difference(ROUTES.experts_TLK, first, ~first, EXPERTS))
+    rival = dataclasses.replace(ROUTES.only_turn(1), turn_ids=("rival",))
+    versions = content_of(Findings(ROUTES, lambda reply_id: rival if reply_id == "one" else None), Look("versions"))
+    assert isinstance(versions, Grid)
+    assert np.array_equal(versions.values_RC, turns.values_RC)  # here the other turn is the other version
+    assert versions.note.startswith("6 tokens are the same, then “W” against “A”")
+    assert not isinstance(content_of(findings, Look("versions")), Grid)
     alone = Findings(ROUTES.only_turn(0))
     assert not isinstance(content_of(alone, Look("turns")), Grid)
 

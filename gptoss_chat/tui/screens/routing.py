@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -27,35 +26,16 @@ from gptoss_chat.routing.findings import Findings, Scope
 from gptoss_chat.text import printable
 from gptoss_chat.tui.widgets.routes_marks import COLOURED_BY, COLOURINGS, Colouring, marks_of
 from gptoss_chat.tui.widgets.routes_panel import RoutesPanel
+from gptoss_chat.tui.widgets.routes_tabs import Tab
 from gptoss_chat.tui.widgets.routes_text import TokenText
 from gptoss_chat.tui.widgets.routes_views import ABOUT, VIEWS, Look, View, content_of, picked, scope_line, token_line
 
 SIDE_BY_SIDE_COLUMNS: Final = 120
 DESCRIBES: Final = "It describes, and does not explain."
 KEYS: Final = (
-    "←→↑↓ token · 1-7, Tab view · , . layer · ; ' expert · Enter the token's expert · x colours · c channel · t turn · "
+    "←→↑↓ token · 1-8, Tab view · , . layer · ; ' expert · Enter the token's expert · x colours · c channel · t turn · "
     "f full size · b ban, p pin the expert, g answer again · Esc back"
 )
-
-
-class Tab(Static):
-    """The name of a view; a click opens it."""
-
-    class Chosen(Message):
-        """It was clicked."""
-
-        def __init__(self, view: View) -> None:
-            super().__init__()
-            self.view = view
-
-    def __init__(self, number: int, view: View) -> None:
-        super().__init__(f" {number} {view} ", markup=False, id=f"routes-tab-{view}", classes="routes-tab")
-        self._view = view
-
-    def on_click(self, event: events.Click) -> None:
-        """Ask for the view."""
-        event.stop()
-        self.post_message(self.Chosen(self._view))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +49,8 @@ class Steered:
 class RoutingScreen(Screen[Steered | None]):
     """Text above or to the left, a view of its routing below or to the right.
 
-    `load` brings the routes and may take a while: it is called in a thread. `at_turn` is the reply to begin at.
+    `load` brings the routes and `rival_of` another version of a reply; they may take a while and are called in a thread.
+    `at_turn` is the reply to begin at.
     """
 
     DEFAULT_CSS = """
@@ -114,9 +95,16 @@ class RoutingScreen(Screen[Steered | None]):
         Binding("g", "regenerate", "Answer again under the rules", show=False),
     ]
 
-    def __init__(self, load: Callable[[], Routes], *, at_turn: str | None = None) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Routes],
+        *,
+        rival_of: Callable[[str], Routes | None] = lambda _: None,
+        at_turn: str | None = None,
+    ) -> None:
         super().__init__()
         self._load = load
+        self._rival_of = rival_of
         self._at_turn = at_turn
         self._findings: Findings | None = None
         self._one_at_a_time = asyncio.Lock()  # findings are not for several threads at once
@@ -161,7 +149,7 @@ class RoutingScreen(Screen[Steered | None]):
         if not routes.tokens:
             self._say("#routes-about", "There are no tokens here.")
             return
-        self._findings = Findings(routes)
+        self._findings = Findings(routes, self._rival_of)
         first = 0
         if self._at_turn in routes.turn_ids:
             first = int(np.argmax(routes.turns_T == routes.turn_ids.index(self._at_turn)))
@@ -208,7 +196,11 @@ class RoutingScreen(Screen[Steered | None]):
             look = self._wanted
             if look is self._shown:
                 return
-            content = await asyncio.to_thread(content_of, findings, look)
+            try:
+                content = await asyncio.to_thread(content_of, findings, look)
+            except GptossChatError as error:
+                self._say("#routes-about", str(error))
+                return
             if look is self._wanted:
                 self._shown = look
                 self.query_one(RoutesPanel).show(content)
@@ -220,12 +212,12 @@ class RoutingScreen(Screen[Steered | None]):
         before, self.look = self.look, replace(self.look, token=event.token)
         if self._findings is None:
             return
-        if self.look.view == "turns":
+        if self.look.view in ("turns", "versions"):
             turns_T = self._findings.routes.turns_T
             if turns_T[before.token] == turns_T[event.token]:
                 self._say("#routes-token", token_line(self._findings.routes, event.token))
                 return
-        if self.look.view in ("token", "turns"):
+        if self.look.view in ("token", "turns", "versions"):
             self._show()
         else:
             self._say("#routes-token", token_line(self._findings.routes, event.token))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gptoss_chat import catalog
 from gptoss_chat.errors import CheckpointError, ModelNotFoundError
 from gptoss_chat.harmony import load_encoding
-from gptoss_chat.routing import KnownModel, Routes, conversation_routes
+from gptoss_chat.routing import KnownModel, Routes, conversation_routes, turn_routes
 from gptoss_chat.settings import Settings
 from gptoss_chat.tui.screens.routing import RoutingScreen, Steered
 
@@ -34,7 +34,17 @@ def routing_screen(session: Session, conversation_id: str, *, at_turn: str | Non
     def load() -> Routes:
         return conversation_routes(session.store, conversation_id, model_of)
 
-    return RoutingScreen(load, at_turn=at_turn)
+    def rival_of(reply_id: str) -> Routes | None:
+        """The version before it, else the one after it, of those that can be compared."""
+        node = session.store.node(reply_id)
+        versions = [version for version in session.store.siblings(reply_id) if version.model == node.model]
+        place = [version.id for version in versions].index(reply_id)
+        for other in [*reversed(versions[:place]), *versions[place + 1 :]]:
+            if session.store.routes(other.id) is not None:
+                return turn_routes(session.store, other.id, model_of)
+        return None
+
+    return RoutingScreen(load, rival_of=rival_of, at_turn=at_turn)
 
 
 def answer_again(session: Session, steered: Steered, options: TurnOptions) -> Turn:

@@ -32,7 +32,8 @@ LEGEND_CELLS = 9
 class Grid:
     """Values from 0 to `most`, or with `signed` from -most to most; `mark` is a (row, column) to point at.
 
-    `row_bars` are values from 0 to 1 that are drawn beside the rows; `rows_are` and `columns_are` name the axes.
+    `row_bars` are values from 0 to 1 that are drawn beside the rows; `rows_are` and `columns_are` name the axes. `note` is
+    a sentence that stands between the scale and the rows.
     """
 
     values_RC: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Grid:
     mark: tuple[int, int] | None = None
     row_bars: tuple[float, ...] = ()
     bars_are: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class RoutesPanel(ScrollView, can_focus=False):
         quiet = base + Style(dim=True)
         beside = BAR_COLUMNS + 1 if grid.row_bars and size.width >= 40 else 0
         width = max(1, size.width - LABEL_COLUMNS - beside)
-        self._density = density = density_for(rows, columns, width, max(1, size.height - 2))
+        self._density = density = density_for(rows, columns, width, max(1, size.height - (3 if grid.note else 2)))
         painter = self._signed if grid.signed and not no_color else self._plain
         values = (grid.values_RC + grid.most) / 2 if painter is self._signed else np.maximum(grid.values_RC, 0)
         lines = painter.lines(density, levels_of(values, grid.most, STEPS), None, no_color=no_color, base=base)
@@ -150,7 +152,8 @@ class RoutesPanel(ScrollView, can_focus=False):
                 line.append(Segment(f" {ends[y]}", quiet))
         pointer = "" if marked is None else f"{'':{LABEL_COLUMNS + marked[0]}}▾"
         over = f"{pointer:<{LABEL_COLUMNS + density.size(rows, columns)[0] + 1}}{grid.bars_are if beside else ''}"
-        return [self._legend(grid, painter, base, no_color), [Segment(over, quiet)], *lines]
+        note = [[Segment(f"{'':{LABEL_COLUMNS}}{_one_line(printable(grid.note))}", base)]] if grid.note else []
+        return [self._legend(grid, painter, base, no_color), *note, [Segment(over, quiet)], *lines]
 
     def _legend(self, grid: Grid, painter: Painter, base: Style, no_color: bool) -> list[Segment]:
         signed = painter is self._signed
@@ -175,7 +178,7 @@ class RoutesPanel(ScrollView, can_focus=False):
         """What stands at a column of a line of the drawn content."""
         content = self._content
         if isinstance(content, Grid):
-            row, column = self._density.cell_at(x - LABEL_COLUMNS, line - 2)
+            row, column = self._density.cell_at(x - LABEL_COLUMNS, line - (3 if content.note else 2))
             rows, columns = content.values_RC.shape
             return (row, column) if 0 <= row < rows and 0 <= column < columns else None
         end = 1

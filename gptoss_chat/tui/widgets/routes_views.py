@@ -6,7 +6,7 @@ Legend: L layers, E experts a layer.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, assert_never
 
 import numpy as np
@@ -17,8 +17,8 @@ from gptoss_chat.routing.findings import Findings, Scope
 from gptoss_chat.routing.tokens import spelling_of_text
 from gptoss_chat.tui.widgets.routes_panel import Cell, Grid, Table, heading, padded, rows_of
 
-View = Literal["token", "load", "channels", "pairs", "words", "near", "turns"]
-VIEWS: Final[tuple[View, ...]] = ("token", "load", "channels", "pairs", "words", "near", "turns")
+View = Literal["token", "load", "channels", "pairs", "words", "near", "turns", "versions"]
+VIEWS: Final[tuple[View, ...]] = ("token", "load", "channels", "pairs", "words", "near", "turns", "versions")
 WORD_COLUMNS: Final = 22
 
 # One line each: what is drawn. The screen adds that it describes and does not explain.
@@ -30,6 +30,7 @@ ABOUT: Final[dict[View, str]] = {
     "words": "The tokens that went to this expert most beyond its usual rate, and how many of all did.",
     "near": "The share of experts that neighbouring tokens have in common, and what chance gives.",
     "turns": "How much oftener an expert is chosen in this turn (orange) than in the others (purple).",
+    "versions": "How much oftener an expert is chosen in this answer (orange) than in its other version (purple).",
 }
 
 
@@ -75,6 +76,15 @@ def content_of(findings: Findings, look: Look) -> Grid | Table:
             if found is None:
                 return _sentence("There is no other turn to compare this one with.")
             return _grid(found[0], look, signed=True, bars=found[1].tolist(), bars_are="divergence")
+        case "versions":
+            versions = findings.version_difference(int(routes.turns_T[look.token]))
+            if versions is None:
+                return _sentence("There is no other version of this answer with a stored routing.")
+            difference, fork = versions
+            grid = _grid(
+                difference.rate_LE, look, signed=True, bars=difference.divergence_L.tolist(), bars_are="divergence"
+            )
+            return replace(grid, note=fork)
         case _:
             assert_never(look.view)
 
@@ -95,7 +105,7 @@ def token_line(routes: Routes, token: int) -> str:
 
 def scope_line(routes: Routes, look: Look) -> str:
     """Over what the analyses are, and which expert is chosen."""
-    of_one_channel = look.scope.channel is not None and look.view not in ("channels", "near")  # these need neighbours
+    of_one_channel = look.scope.channel is not None and look.view not in ("channels", "near", "versions")
     channel = CHANNELS[look.scope.channel or 0] if of_one_channel else "every channel"
     turns = "all turns" if look.scope.turn is None else f"turn {look.scope.turn + 1}"
     return (
