@@ -82,6 +82,7 @@ class RoutesPanel(ScrollView, can_focus=False):
         ]
         self._drawn: tuple[object, list[Strip]] = (None, [])
         self._density = Density.FULL
+        self._base: Style | None = None
 
     def show(self, content: Grid | Table) -> None:
         """Draw something else, from its top unless it has the old one's height."""
@@ -102,11 +103,15 @@ class RoutesPanel(ScrollView, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """One row."""
+        if y == 0:
+            self._base = None  # slow to make, and the same for all rows
         lines, place = self._lines(), y + round(self.scroll_offset.y)
-        return lines[place] if place < len(lines) else Strip.blank(self.size.width, self.rich_style)
+        return lines[place] if place < len(lines) else Strip.blank(self.size.width, self._base)
 
     def _lines(self) -> list[Strip]:
-        size, base, no_color = self.scrollable_content_region.size, self.rich_style, self.app.no_color
+        if self._base is None:
+            self._base = self.rich_style
+        size, base, no_color = self.scrollable_content_region.size, self._base, self.app.no_color
         key = (size, base, no_color)
         if self._drawn[0] != key:
             content = self._content

@@ -87,6 +87,7 @@ class TokenText(ScrollView, can_focus=True):
         self._lines: list[list[Piece]] = []
         self._first_line_T = np.zeros(0, np.int64)
         self._wrapped_for = -1
+        self._base: Style | None = None
 
     def show(self, texts: Sequence[str], cursor: int) -> None:
         """Show other tokens, unmarked, with the cursor on one of them."""
@@ -137,7 +138,9 @@ class TokenText(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row of the text."""
-        base, width = self.rich_style, self.size.width
+        if y == 0 or self._base is None:
+            self._base = self.rich_style  # slow to make, and the same for all rows
+        base, width = self._base, self.size.width
         place = y + round(self.scroll_offset.y)
         if place >= len(self._lines):
             return Strip.blank(width, base)
