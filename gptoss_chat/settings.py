@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 import types
 import typing
@@ -39,7 +40,10 @@ def load_settings(paths: Paths, environment: Mapping[str, str] = os.environ) -> 
     """Defaults under config.toml under the environment. Raises SettingsError naming the file or variable and the setting."""
     values: dict[str, Any] = {}
     for name, value in read_config(paths).items():
-        values[name] = _checked(name, value, str(paths.config_file))
+        try:
+            values[name] = _checked(name, value, str(paths.config_file))
+        except SettingsError:  # only now: finding the line is of no use otherwise
+            values[name] = _checked(name, value, f"{paths.config_file}{_line_of(paths, name)}")
     for field in dataclasses.fields(Settings):
         variable = ENVIRONMENT_PREFIX + field.name.upper()
         if variable in environment:
@@ -59,6 +63,16 @@ def read_config(paths: Paths) -> dict[str, Any]:
         ) from error
     except OSError as error:
         raise SettingsError(f"Can't read {paths.config_file}: {error.strerror}.", "Check its permissions.") from error
+
+
+def _line_of(paths: Paths, name: str) -> str:
+    """`, line N` of a setting in config.toml; nothing where it is written in a way that this does not look for."""
+    key = re.compile(
+        rf"""\s*(?:{re.escape(name)}|"{re.escape(name)}"|'{re.escape(name)}')\s*[=.]|\s*\[+\s*{re.escape(name)}\b"""
+    )
+    lines = paths.config_file.read_text(encoding="utf-8").splitlines()
+    number = next((number for number, line in enumerate(lines, start=1) if key.match(line)), None)
+    return f", line {number}" if number is not None else ""
 
 
 def parse_setting(name: str, text: str, source: str) -> Any:

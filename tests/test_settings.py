@@ -57,6 +57,16 @@ def test_senseless_file_is_one_sentence(paths: Paths, text: str, says: str) -> N
     assert str(paths.config_file) in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "line", ["effort = 3", "'effort' = 3", '  "effort"=3', "efort = 1", "[efort]", "effort.x = 1", "effort.x.y = 2"]
+)
+def test_line_of_a_senseless_setting_is_told(paths: Paths, line: str) -> None:
+    """The reader goes straight to it, past comments and values that look like it."""
+    write(paths, f'# effort = 1\ndeveloper = "effort = 2"\n\n{line}\n')
+    with pytest.raises(SettingsError, match="line 4"):
+        load_settings(paths, {})
+
+
 def test_senseless_variable_is_named(paths: Paths) -> None:
     """The reader learns which variable to mend."""
     with pytest.raises(SettingsError, match="GPTOSS_CHAT_TOP_K"):

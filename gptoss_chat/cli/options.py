@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING
 
 from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.engine.types import SamplingParams
-from gptoss_chat.errors import UsageError
+from gptoss_chat.errors import CheckpointError, UsageError
 from gptoss_chat.model.route import parse_route
 
 if TYPE_CHECKING:
     from gptoss_chat.settings import Settings
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
+RANGES: dict[str, tuple[float, float]] = {
+    "temperature": (0, 10),
+    "top_p": (0, 1),
+    "top_k": (0, 1_000_000),
+    "min_p": (0, 1),
+    "repetition_penalty": (0.1, 10),
+    "seed": (0, 2**63 - 1),
+    "max_tokens": (1, 10_000_000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +51,20 @@ def effort_of(word: str) -> Effort:
 
 
 def sampling_params(flags: Sampling, settings: Settings, folder: Path) -> SamplingParams:
-    """Flags over settings over the checkpoint's generation_config.json over OpenAI's defaults; raises UsageError."""
+    """Flags over settings over the checkpoint's generation_config.json over OpenAI's defaults.
+
+    Raises UsageError for a flag or a setting, CheckpointError for a file, that holds what is no such number.
+    """
     chosen = _checkpoint_defaults(folder)
-    for source in (settings, flags):
-        for field in dataclasses.fields(Sampling):
-            value = getattr(source, field.name, None)
+    for name, (low, high) in RANGES.items():
+        for source, value in (
+            (f"The setting {name}", getattr(settings, name, None)),
+            (_flag(name), getattr(flags, name)),
+        ):
             if value is not None:
-                chosen[field.name] = value
-    _check("--temperature", chosen.get("temperature"), 0, 10)
-    _check("--top-p", chosen.get("top_p"), 0, 1)
-    _check("--top-k", chosen.get("top_k"), 0, 1_000_000)
-    _check("--min-p", chosen.get("min_p"), 0, 1)
-    _check("--repetition-penalty", chosen.get("repetition_penalty"), 0.1, 10)
-    _check("--max-tokens", chosen.get("max_tokens"), 1, 10_000_000)
-    _check("--seed", chosen.get("seed"), 0, 2**63 - 1)
+                if not low <= value <= high:
+                    raise UsageError(f"{source} {value} is out of range.", f"Use a number from {low:g} to {high:g}.")
+                chosen[name] = value
     return SamplingParams(**chosen)  # type: ignore[arg-type]
 
 
@@ -88,20 +97,38 @@ def today() -> str:
     return datetime.date.today().isoformat()
 
 
-def _check(flag: str, value: object, low: float, high: float) -> None:
-    if value is not None and not (isinstance(value, int | float) and low <= value <= high):
-        raise UsageError(f"{flag} {value} is out of range.", f"Use a number from {low:g} to {high:g}.")
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
-def _checkpoint_defaults(folder: Path) -> dict[str, object]:
-    """What a checkpoint says of its own sampling. `do_sample: false` is greedy; an unreadable file says nothing."""
+def _checkpoint_defaults(folder: Path) -> dict[str, int | float]:
+    """What a checkpoint says of its own sampling. `do_sample: false` is greedy; no file says nothing.
+
+    The file is from elsewhere: its numbers are checked for their kind as well as for their range. Raises CheckpointError.
+    """
+    file = folder / "generation_config.json"
     try:
-        config = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(config, dict):
         return {}
     if config.get("do_sample") is False:
         return {"temperature": 0.0}
-    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-    return {name: config[name] for name in names if isinstance(config.get(name), int | float)}
+    values: dict[str, int | float] = {}
+    for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty"):
+        value = config.get(name)
+        if value is not None:
+            values[name] = _checkpoint_number(name, value, file)
+    return values
+
+
+def _checkpoint_number(name: str, value: object, file: Path) -> int | float:
+    low, high = RANGES[name]
+    whole = name == "top_k"
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not isinstance(value, int | float) or not number or not low <= value <= high or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        hint = f"Mend the file, or give {_flag(name)} and remove it there."
+        raise CheckpointError(f"{file}: {name} is {value!r}, and must be {kind} from {low:g} to {high:g}.", hint)
+    return int(value) if whole else value

@@ -54,3 +54,18 @@ def test_stop_string_in_the_reasoning_is_ignored(encoding: HarmonyEncoding) -> N
         reply.feed(token_id)
     reply.close()
     assert (reply.reasoning, reply.answer) == ("Think.", "done")
+
+
+@pytest.mark.parametrize("stop", [[], ["ready"], ["Sure\n"]])
+def test_preamble_and_final_are_paragraphs(encoding: HarmonyEncoding, stop: list[str]) -> None:
+    """What is said in a commentary message stands apart from the final one, also where a stop string was held back."""
+    ids = [
+        encoding.special("<|channel|>"), *encoding.encode_text("commentary"), encoding.special("<|message|>"),
+        *encoding.encode_text("Sure"), encoding.special("<|end|>"), encoding.special("<|start|>"),
+        *encoding.encode_text("assistant"), encoding.special("<|channel|>"), *encoding.encode_text("final"),
+        encoding.special("<|message|>"), *encoding.encode_text("Done."),
+    ]  # fmt: skip
+    reply = Reply(encoding, stop)
+    events = [event for token_id in ids for event in reply.feed(token_id)] + reply.close()
+    assert reply.answer == "Sure\n\nDone."
+    assert "".join(e.text for e in events if isinstance(e, AnswerDelta)) == reply.answer

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from gptoss_chat.chat.events import AnswerDelta, Prefilling, ReasoningDelta, Routed, TurnFinished, TurnStatus
-from gptoss_chat.chat.session import ModelState, Session
+from gptoss_chat.chat.session import KEEP_DELETED_S, ModelState, Session
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.engine.types import FinishReason, SamplingParams
 from gptoss_chat.errors import CheckpointError, HistoryError, UsageError
 from gptoss_chat.harmony import HarmonyEncoding
 from gptoss_chat.history import Store, decode_routes
 from tests.chat.conftest import MakeSession, finish
-from tests.scripted import ScriptedEngine
+from tests.scripted import ScriptedEngine, scripted_loader
 
 PLAIN = TurnOptions()
 
@@ -188,3 +189,84 @@ def test_empty_prompt_is_refused(encoding: HarmonyEncoding, make_session: MakeSe
     session = make_session(ScriptedEngine(encoding))
     with pytest.raises(UsageError, match="empty"):
         session.ask(None, "  \n", PLAIN)
+
+
+def test_reasoning_time_is_stored_and_adds_up(
+    encoding: HarmonyEncoding, store: Store, make_session: MakeSession
+) -> None:
+    """The reply's row tells how long the analysis took; going on with the answer keeps it."""
+    engine = ScriptedEngine(encoding, pause_at=60)
+    session = make_session(engine)
+    turn = session.ask(None, "hello", PLAIN)
+    assert engine.paused.wait(5)
+    turn.cancel()
+    finish(turn)
+    usage = store.node(turn.reply_node_id).usage
+    assert usage is not None
+    stopped_s = usage["reasoning_s"]
+    assert stopped_s > 0
+    engine.release()
+    finish(session.resume(turn.reply_node_id, PLAIN))
+    usage = store.node(turn.reply_node_id).usage
+    assert usage is not None
+    assert usage["reasoning_s"] >= stopped_s
+
+
+def test_turn_taken_back_while_it_waits_is_never_computed(
+    encoding: HarmonyEncoding, store: Store, make_session: MakeSession
+) -> None:
+    """The engine does not hear of it, and its row is a stopped one."""
+    engine = ScriptedEngine(encoding, pause_at=10)
+    session = make_session(engine)
+    first = session.ask(None, "one", PLAIN)
+    assert engine.paused.wait(5)
+    second = session.ask(first.conversation_id, "two", PLAIN)
+    second.cancel()
+    engine.release()
+    finish(second)
+    assert len(engine.requests) == 1
+    assert store.node(second.reply_node_id).status == "stopped"
+
+
+def test_other_model_answers_what_is_asked_after_the_change(
+    encoding: HarmonyEncoding, store: Store, make_session: MakeSession
+) -> None:
+    """What was asked before is answered by the first; a model that fails to load is told and can be changed again."""
+    first, second = ScriptedEngine(encoding), ScriptedEngine(encoding, lambda _: ("", "second"))
+    session = make_session(first)
+    before = session.ask(None, "hello", PLAIN)
+    session.use("second", scripted_loader(second, "second"))
+    after = session.ask(before.conversation_id, "again", PLAIN)
+    finish(before)
+    finish(after)
+    assert store.node(before.reply_node_id).text == "You said: hello"
+    assert (store.node(after.reply_node_id).text, store.node(after.reply_node_id).model) == ("second", "second")
+
+    def broken(_progress: object) -> object:
+        raise CheckpointError("It is truncated.", "Pull it again.")
+
+    session.use("broken", broken)  # type: ignore[arg-type]
+    failed = session.ask(before.conversation_id, "and now", PLAIN)
+    finish(failed)
+    assert isinstance(failed.result.error if failed.result else None, CheckpointError)
+    session.use("scripted", scripted_loader(ScriptedEngine(encoding)))
+    good = session.ask(before.conversation_id, "good", PLAIN)
+    finish(good)
+    assert store.node(good.reply_node_id).text == "You said: good"
+
+
+def test_long_deleted_conversations_are_purged_at_start(
+    encoding: HarmonyEncoding, store: Store, make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted lately can still be brought back."""
+    old, new = (store.new_conversation(title, date="2026-01-02").id for title in ("old", "new"))
+    with monkeypatch.context() as patch:
+        now_s = time.time()
+        patch.setattr("gptoss_chat.history.store.time.time", lambda: now_s - KEEP_DELETED_S - 60)
+        store.delete(old)
+    store.delete(new)
+    session = make_session(ScriptedEngine(encoding))
+    finish(session.ask(None, "hello", PLAIN))
+    store.undelete(new)
+    store.undelete(old)
+    assert {found.title for found in store.conversations()} == {"hello", "new"}
