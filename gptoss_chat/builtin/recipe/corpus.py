@@ -29,7 +29,7 @@ from gptoss_chat.builtin.recipe.skills.sorting import sorting
 Split = Literal["train", "eval"]
 
 SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup")
-WEIGHTS = (24, 18, 13, 9, 9, 11, 4, 4, 9, 14)
+WEIGHTS = (24, 18, 13, 10, 9, 11, 6, 7, 13, 14)
 """How often each skill is drawn."""
 _ALONE = {
     "arithmetic": arithmetic,

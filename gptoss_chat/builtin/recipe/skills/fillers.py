@@ -237,6 +237,176 @@ TEMPLATES = _lines(
     People in {place} eat {thing} with their family.
     According to {person}, {topic} will be important for the next {n} years.
     Once there was {thing} that lived in {place}.
+    What is the average height of people in {place}?
+    What is the average price of {thing}?
+    What is the average of {n} students?
+    What is the area of a triangle of base {n}?
+    What is the area of {place}?
+    What is the volume of a ball of radius {n}?
+    What is the perimeter of a field of {n} metres?
+    What is the cube root of {n}?
+    What is the cosine of {n}?
+    What is the probability of {m} heads?
+    What is the median of {n} people?
+    What is the largest prime below {n}?
+    What is the greatest common divisor of {n} and {m}?
+    What is {n} in hexadecimal?
+    What is {m} squared plus {n}?
+    What is the temperature in {place}?
+    What is the best month to visit {place}?
+    What is the longest word about {topic}?
+    What is the name of {person}'s wife?
+    What is the number of {person}?
+    What is the speed of {thing}?
+    What is the weight of {thing}?
+    What is the colour of {thing}?
+    What is the capital city of the moon?
+    What is the point of {topic}?
+    What is so special about {person}?
+    What is wrong with {topic}?
+    What is my name?
+    What is on television about {topic}?
+    What should I do about {topic}?
+    What should I wear to {place}?
+    What can I do against {topic}?
+    What can I cook for {person}?
+    What do they eat in {place}?
+    What do doctors say about {thing}?
+    What did I say to {person}?
+    What will happen to {place} in {n} years?
+    What makes {thing} so good?
+    How much is {thing} in {place}?
+    How much should I pay for {thing}?
+    How much sugar is in {thing}?
+    How much water does {thing} need?
+    How much does {person} earn?
+    How much time does {topic} take?
+    How much is {n} euros in pounds?
+    How many books did {person} write?
+    How many children does {person} have?
+    How many people like {topic}?
+    How many {language} words are there?
+    How many friends does {person} have?
+    How many bones are in {thing}?
+    How many goals did {person} score?
+    How many hours should I work on {topic}?
+    How long does {thing} last?
+    How long did {person} live?
+    How long is the road to {place}?
+    How do I talk to {person}?
+    How do I stop thinking about {topic}?
+    How do I choose {thing}?
+    How do I write about {topic}?
+    How do I find {place}?
+    How do I become {person}?
+    How do you feel about {topic}?
+    How does {person} sleep?
+    How was the weather in {place}?
+    How can we save {place}?
+    How hot is it in {place}?
+    How deep is the sea near {place}?
+    How fast is {thing}?
+    How big is {place}?
+    Which key opens {thing}?
+    Which day is best for {topic}?
+    Which month is the best for {place}?
+    Which country has the best {thing}?
+    Which country invented {topic}?
+    Which planet does {person} like?
+    Which number did {person} choose?
+    Which word describes {topic}?
+    Which animal eats {thing}?
+    Which city has {thing}?
+    Which of them is right about {topic}?
+    Spell check my text about {topic}.
+    Sort out my problem with {person}.
+    Count the people in {place}.
+    Count the mistakes of {person}.
+    Reverse the effects of {topic}.
+    Convert my file on {topic} to text.
+    Convert {person} to {topic}.
+    Calculate the cost of {thing}.
+    Calculate the taxes of {person}.
+    Calculate the orbit of {place}.
+    Add {thing} to my list.
+    Add {person} to the group.
+    Divide {thing} fairly.
+    Multiply the matrices of {topic}.
+    Write a number of facts about {topic}.
+    Write {topic} in a nicer way.
+    Write the minutes of a talk on {topic}.
+    Put {thing} on the table.
+    Put me in touch with {person}.
+    Name three books by {person}.
+    Name the best {thing} in {place}.
+    Name a friend of {person}.
+    Name all rivers in {place}.
+    Tell me the news from {place}.
+    Tell me the age of {person}.
+    Tell me the name of my teacher in {place}.
+    Tell me a secret about {person}.
+    Tell me why {topic} matters.
+    Tell me how to make {thing}.
+    Tell me more about {topic}.
+    Correct my {language} homework.
+    Correct this text: {person} go to {place}.
+    Correct this: {thing} are nice.
+    Improve this sentence: {topic} is good for {person}.
+    Translate {topic} into {language}.
+    Translate the sentence: {person} lives in {place}.
+    In {place}, what is {thing} called?
+    In your opinion, is {topic} good?
+    If {person} had {thing}, what would happen?
+    If I eat {thing}, will I be ill?
+    After {topic}, what should I learn?
+    Before {topic}, what did people do?
+    My head hurts because of {topic}.
+    My leg hurts, should I see {person}?
+    My doctor told me to avoid {thing}.
+    My dog ate {thing}.
+    My computer crashed during {topic}.
+    Our class talked about {topic} today.
+    She said that {person} likes {topic}.
+    He bought {thing} in {place} for {n} dollars.
+    They live in {place} with {n} people.
+    The number of people in {place} is {n}.
+    Today I learned about {topic}.
+    Yesterday {person} came to {place}.
+    Tomorrow I go to {place}.
+    Is it true that {person} had {thing}?
+    Is there life in {place}?
+    Is there a key for {thing}?
+    Is this the way to {place}?
+    Is {thing} bigger than {n} metres?
+    Are you a fan of {person}?
+    Are you interested in {topic}?
+    Do you know {person}?
+    Do you know anything about {topic}?
+    Do you know the way to {place}?
+    Do you think {topic} is useful?
+    Do you have {thing}?
+    Have you been to {place}?
+    Have you read about {topic}?
+    Can you see {thing}?
+    Can you write about {topic}?
+    Can you write code?
+    Can you read my file on {topic}?
+    Can you recommend {thing}?
+    Can you play {thing} for me?
+    Could you explain why {person} left {place}?
+    Could you write a text about {topic}?
+    Would {person} like {place}?
+    Please help me understand {topic}.
+    I want to know more about {topic}.
+    I want to write a book about {person}.
+    I would like to visit {place}.
+    I would like to cook {thing}.
+    I think {topic} is important.
+    I do not understand {topic}.
+    I love {person}.
+    I hate {thing}.
+    I have {n} friends in {place}.
+    We need {thing} for {person}.
     """
 )
 
