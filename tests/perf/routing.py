@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gptoss_chat.catalog.entry import BUILT_IN, built_in_folder
+from gptoss_chat.chat.events import Routed
 from gptoss_chat.chat.loading import model_loader
 from gptoss_chat.chat.session import Session
 from gptoss_chat.chat.turn import TurnOptions
@@ -24,12 +25,9 @@ from gptoss_chat.engine.types import RouteRecord, SamplingParams
 from gptoss_chat.harmony import load_encoding
 from gptoss_chat.history import Store
 from gptoss_chat.routing import KnownModel, conversation_routes
-from gptoss_chat.settings import Settings
-from gptoss_chat.tui.app import ChatApp
-from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.screens.routing import RoutingScreen
+from gptoss_chat.tui.screens.talk import POLL_S
 from gptoss_chat.tui.widgets.routes_views import VIEWS
-from gptoss_chat.tui.widgets.routing import RoutingMap
 from tests.routing.examples import stored_turn, turn_tokens
 from tests.tui.test_routing_map import MapApp, token
 
@@ -76,33 +74,29 @@ async def measure_map() -> None:
 
 
 async def measure_decoding(pairs: int = 3) -> None:
-    """Decoding the same answers beside the map and without it, in turns."""
+    """Decoding the same answers beside the map and without it, in turns; the map polls as the chat does."""
+    us_a_token: dict[bool, list[float]] = {True: [], False: []}
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "history.db")
-        session = Session(store, model_loader(BUILT_IN, built_in_folder(), cache_bytes=2**28), model_name=BUILT_IN,
-                          date=lambda: "2026-01-02")  # fmt: skip
-        app = ChatApp(session, settings=Settings(), options=TurnOptions(effort="high", sampling=SamplingParams(seed=1)))
-        us_a_token: dict[bool, list[float]] = {True: [], False: []}
-        async with app.run_test(size=(170, 44)) as pilot:
-            screen = app.screen
-            assert isinstance(screen, ChatScreen)
-            while session.state == "loading" or not screen.query(RoutingMap):
-                await asyncio.sleep(0.05)
+        load = model_loader(BUILT_IN, built_in_folder(), cache_bytes=2**28)
+        session = Session(store, load, model_name=BUILT_IN, date=lambda: "2026-01-02")
+        session.start()
+        app = MapApp(6, 16)
+        async with app.run_test(size=(120, 40)):
             for n in range(2 * pairs):
-                shown = n % 2 == 0
-                screen.query_one(RoutingMap).display = shown
+                app.map.display = shown = n % 2 == 0
                 tokens, decode_s = 0, 0.0
                 for prompt in PROMPTS:
-                    screen.open_conversation(None)
-                    await pilot.pause()
-                    screen.begin(lambda prompt=prompt: session.ask(None, prompt, screen.options))
-                    await pilot.pause(0.2)
-                    while screen.writing:
-                        await asyncio.sleep(0.05)
-                    reply_id = store.conversations(1)[0].leaf_id
-                    usage = store.node(reply_id).usage if reply_id else None
-                    assert usage is not None
-                    tokens, decode_s = tokens + usage["generated_tokens"], decode_s + usage["decode_s"]
+                    options = TurnOptions(effort="high", sampling=SamplingParams(seed=1))
+                    turn = session.ask(None, prompt, options)
+                    while turn.result is None:
+                        await asyncio.sleep(POLL_S)
+                        for event in turn.poll():
+                            if isinstance(event, Routed):
+                                app.map.add(event.experts, event.weights)
+                    assert turn.result.usage is not None
+                    tokens += turn.result.usage.generated_tokens
+                    decode_s += turn.result.usage.decode_s
                 us_a_token[shown].append(decode_s / tokens * 1e6)
         session.close()
         store.close()
