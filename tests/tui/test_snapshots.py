@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
+from gptoss_chat.tui.widgets.prompt import Prompt
 from gptoss_chat.tui.widgets.routing import RoutingMap
 from tests.tui.conftest import Bench, MakeBench
 
@@ -39,6 +40,7 @@ def talk(bench: Bench, *keys: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Ask two questions, press `keys`, and let the screen settle."""
 
     async def run(pilot: Pilot[None]) -> None:
+        await bench.until(pilot, lambda: bool(bench.screen.query(Prompt)))
         bench.prompt.cursor_blink = False
         for text in ("What is 17 * 23?", "How does the period depend\non the radius?"):
             await bench.send(pilot, text)
@@ -72,6 +74,7 @@ def test_first_screen_looks_as_before(snap_compare: SnapCompare, make_bench: Mak
     bench = make_bench(model_name="built-in")
 
     async def run(pilot: Pilot[None]) -> None:
+        await bench.until(pilot, lambda: bool(bench.screen.query(Prompt)))
         bench.prompt.cursor_blink = False
         await bench.until(pilot, lambda: "scripted" in bench.status())
 
