@@ -84,7 +84,14 @@ def test_expert_gradient_equals_autograd() -> None:
     experts, hidden, inner = 4, 6, 5
     x, mix, gate_up, gate_up_bias, down, down_bias = (
         torch.randn(size, dtype=torch.float64, requires_grad=True)
-        for size in ((7, hidden), (7, 2), (experts, 2 * inner, hidden), (experts, 2 * inner), (experts, hidden, inner), (experts, hidden))
+        for size in (
+            (7, hidden),
+            (7, 2),
+            (experts, 2 * inner, hidden),
+            (experts, 2 * inner),
+            (experts, hidden, inner),
+            (experts, hidden),
+        )
     )
     chosen = torch.tensor([[0, 1], [1, 0], [3, 1], [0, 3], [1, 3], [3, 0], [0, 1]])
     operands = (x, mix, chosen, gate_up, gate_up_bias, down, down_bias, 1.5)

@@ -89,11 +89,10 @@ class MuonAdam:
             assert grad is not None
             momentum.lerp_(grad, 0.05)
             exact.mul_(1 - rate * self.decay)
-            rows = self._stacked.get(name.rsplit(".", 1)[1], (exact.shape[-2],))
-            for part, direction in zip(
-                exact.split(rows, dim=-2), grad.lerp(momentum, 0.95).split(rows, dim=-2), strict=True
-            ):
-                part.add_(orthogonalised(direction), alpha=-rate * max(1.0, part.shape[-2] / part.shape[-1]) ** 0.5)
+            rows = list(self._stacked.get(name.rsplit(".", 1)[1], (exact.shape[-2],)))
+            direction = grad.lerp(momentum, 0.95)
+            for part, along in zip(torch.split(exact, rows, dim=-2), torch.split(direction, rows, dim=-2), strict=True):
+                part.add_(orthogonalised(along), alpha=-rate * max(1.0, part.shape[-2] / part.shape[-1]) ** 0.5)
         warm1, warm2 = 1 - 0.9**self.steps, 1 - 0.98**self.steps
         for name, first in self.first.items():
             grad, second = self._weights[name].grad, self.second[name]

@@ -126,9 +126,7 @@ class Trainer:
         losses: list[tuple[float, float]] = []
         tokens = 0
         while self.share < 1:
-            for groups in batches(
-                pool(), tokens=self.plan.group_tokens, groups=self.plan.groups, rng=self._rng
-            ):
+            for groups in batches(pool(), tokens=self.plan.group_tokens, groups=self.plan.groups, rng=self._rng):
                 losses.append(self.step(groups))
                 tokens += sum(len(item.ids) for group in groups for item in group)
                 now = time.monotonic()

@@ -80,10 +80,8 @@ def content_of(findings: Findings, look: Look) -> Grid | Table:
             versions = findings.version_difference(int(routes.turns_T[look.token]))
             if versions is None:
                 return _sentence("There is no other version of this answer with a stored routing.")
-            difference, fork = versions
-            grid = _grid(
-                difference.rate_LE, look, signed=True, bars=difference.divergence_L.tolist(), bars_are="divergence"
-            )
+            between, fork = versions
+            grid = _grid(between.rate_LE, look, signed=True, bars=between.divergence_L.tolist(), bars_are="divergence")
             return replace(grid, note=fork)
         case _:
             assert_never(look.view)
