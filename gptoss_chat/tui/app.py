@@ -57,6 +57,7 @@ class ChatApp(App[None]):
         self.register_theme(LIGHT)
         wanted = theme_name(settings.theme)
         self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def get_default_screen(self) -> Screen[Any]:
         """The chat; it loads the model once it is painted."""

@@ -51,8 +51,18 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("pick(1)", "alt+down", "Alt+↓", "Pick the next message", "Pick the message below", "Message"),
     Action("edit", "f4", "F4", "Edit", "Ask the last or picked prompt in other words", "Message"),
-    Action("copy_message", "f6", "F6", "Copy message", "Copy the last or picked message as Markdown", "Message"),
-    Action("copy_code", "f7", "F7", "Copy code", "Copy its last code block; again: the one before", "Message"),
+    Action(
+        "copy_message",
+        "f6",
+        "F6",
+        "Copy message",
+        "Copy the last or picked message as Markdown",
+        "Message",
+        urgent=True,
+    ),
+    Action(
+        "copy_code", "f7", "F7", "Copy code", "Copy its last code block; again: the one before", "Message", urgent=True
+    ),
     Action("find", "ctrl+f", "Ctrl+F", "Find", "Find in this conversation; n and N go on", "Message", urgent=True),
     Action("recall", "ctrl+r", "Ctrl+R", "Earlier prompts", "Search all earlier prompts", "Prompt"),
     Action("editor", "f5", "F5", "Editor", "Write the prompt in $EDITOR", "Prompt"),
