@@ -22,7 +22,7 @@ def doctor() -> None:
 
     from gptoss_chat import catalog
     from gptoss_chat.catalog.memory import machine_memory
-    from gptoss_chat.kernels import backend_name
+    from gptoss_chat.kernels import backend, backend_name
     from gptoss_chat.paths import Paths
 
     total, available = machine_memory()
@@ -30,6 +30,8 @@ def doctor() -> None:
     _say("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     _say("torch", f"{torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     _say("kernels", backend_name(torch.device("cpu")))
+    if remedy := backend.remedy():
+        _say("", remedy)
     _say("textual", importlib.metadata.version("textual"))
     _say("memory", f"{available / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB")
     for entry in catalog.list_models():

@@ -6,18 +6,14 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from gptoss_chat.cli.opened import opened_store
 from gptoss_chat.errors import UsageError
 from gptoss_chat.text import printable
-
-if TYPE_CHECKING:
-    from gptoss_chat.history import Store
 
 app = typer.Typer(help="The conversations so far.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
@@ -26,7 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of text.")]
 @app.command("list")
 def list_(limit: Annotated[int, typer.Option(min=1)] = 20, json_: Json = False) -> None:
     """The latest conversations."""
-    with _store() as store:
+    with opened_store() as store:
         conversations = store.conversations(limit)
     if json_:
         print(json.dumps([dataclasses.asdict(conversation) for conversation in conversations], indent=2))
@@ -39,7 +35,7 @@ def list_(limit: Annotated[int, typer.Option(min=1)] = 20, json_: Json = False) 
 @app.command()
 def search(words: list[str], json_: Json = False) -> None:
     """Messages that hold every word."""
-    with _store() as store:
+    with opened_store() as store:
         hits = store.search(" ".join(words))
     if json_:
         print(json.dumps([dataclasses.asdict(hit) for hit in hits], indent=2))
@@ -53,7 +49,7 @@ def search(words: list[str], json_: Json = False) -> None:
 @app.command()
 def show(conversation: str, reasoning: bool = False, json_: Json = False) -> None:
     """One conversation, as Markdown; its id may be shortened."""
-    with _store() as store:
+    with opened_store() as store:
         found = store.conversation(conversation)
         path = store.path_to(found.leaf_id) if found.leaf_id else []
     if json_:
@@ -83,7 +79,7 @@ def export(
         raise UsageError(f"'{format_}' is no export format.", "Use json, jsonl or markdown.")
     if conversation is None and format_ == "json":
         raise UsageError("One JSON object holds one conversation.", "Name one, or use --format jsonl.")
-    with _store() as store:
+    with opened_store() as store:
         ids = [found.id for found in store.conversations(-1)] if conversation is None else [conversation]
         if format_ == "markdown":
             text = "\n".join(to_markdown(store, id_) for id_ in ids)
@@ -108,7 +104,7 @@ def import_(file: Path) -> None:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Can't read {file}: {error}.", "Check the path.") from error
-    with _store() as store:
+    with opened_store() as store:
         for exported in read_exports(text):
             added = add_export(store, exported)
             print(f"{added.id[:8]}  {printable(added.title)}")
@@ -117,7 +113,7 @@ def import_(file: Path) -> None:
 @app.command()
 def delete(conversation: str) -> None:
     """Delete a conversation; `undelete` brings it back."""
-    with _store() as store:
+    with opened_store() as store:
         found = store.conversation(conversation)
         store.delete(found.id)
     print(f"Deleted '{printable(found.title)}'. Bring it back with: gptoss-chat history undelete {found.id}")
@@ -126,20 +122,6 @@ def delete(conversation: str) -> None:
 @app.command()
 def undelete(conversation: str) -> None:
     """Bring a deleted conversation back; takes its whole id."""
-    with _store() as store:
+    with opened_store() as store:
         store.undelete(conversation)
         print(f"'{printable(store.conversation(conversation).title)}' is back.")
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from gptoss_chat.history import Store
-    from gptoss_chat.paths import Paths
-
-    store = Store.open(Paths.of_user().history_db)
-    try:
-        if store.notice:
-            print(printable(store.notice), file=sys.stderr)
-        yield store
-    finally:
-        store.close()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gptoss_chat.cli.opened import opened_store
 from gptoss_chat.errors import GptossChatError, HistoryError, ModelNotFoundError, UsageError
 from gptoss_chat.text import printable
 
@@ -134,7 +133,7 @@ def _selected(routes: Routes, turn: int | None, channel: str | None) -> Routes:
 def _stored(what: str, model: str | None, settings: Settings) -> Routes:
     from gptoss_chat.routing import conversation_routes, turn_routes
 
-    with _store() as store:
+    with opened_store() as store:
         model_of = _model_of(model, settings)
         if what == "last":
             return turn_routes(store, _last_reply(store), model_of)
@@ -211,17 +210,3 @@ def _scored(model: str | None, settings: Settings) -> Routes:
         return text_routes(finished.routes, loaded.encoding, model=entry.name, experts=entry.spec.experts)
     finally:
         loaded.engine.close()
-
-
-@contextmanager
-def _store() -> Iterator[Store]:
-    from gptoss_chat.history import Store
-    from gptoss_chat.paths import Paths
-
-    store = Store.open(Paths.of_user().history_db)
-    try:
-        if store.notice:
-            print(printable(store.notice), file=sys.stderr)
-        yield store
-    finally:
-        store.close()

@@ -53,6 +53,7 @@ class Screen:
         code = "from gptoss_chat.cli.main import run; run()"
         self.started_s = time.perf_counter()
         self.child = pexpect.spawn(sys.executable, ["-c", code], env=env, dimensions=(30, 100))  # type: ignore[arg-type]
+        self.child.delaybeforesend = None  # the package waits 50 ms before every key otherwise
 
     def wait(self, what: str, count: int = 1, timeout_s: float = 60.0) -> float:
         """Draw until `what` stands on the screen `count` times; the time at which it did."""

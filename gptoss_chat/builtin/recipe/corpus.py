@@ -27,6 +27,8 @@ from gptoss_chat.builtin.recipe.skills.smalltalk import smalltalk
 from gptoss_chat.builtin.recipe.skills.sorting import sorting
 
 Split = Literal["train", "eval"]
+Effort = Literal["low", "medium", "high"]
+_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup")
 WEIGHTS = (24, 18, 13, 10, 9, 11, 6, 7, 13, 14)
@@ -57,7 +59,7 @@ class Sample:
     """A conversation: its exchanges, the reasoning effort and the date (YYYY-MM-DD) of its system message."""
 
     exchanges: tuple[Exchange, ...]
-    effort: str
+    effort: Effort
     date: str
 
 
@@ -122,6 +124,6 @@ def sample(rng: random.Random, split: Split, skill: str | None = None) -> Sample
         dated = any(draft.analysis.startswith("Current date") for draft in drafts)
         if name == "decline" or _split_of(f"{key} {today}" if dated else key) == split:
             break
-    effort = rng.choices(("low", "medium", "high"), (2, 4, 1))[0]
+    effort = rng.choices(_EFFORTS, (2, 4, 1))[0]
     exchanges = tuple(Exchange(draft.user, draft.reasoning(effort), draft.final, name) for draft in drafts)
     return Sample(exchanges, effort, today.isoformat())

@@ -93,7 +93,7 @@ class Answerer:
 
     def prompt(self, asked: Sample) -> list[int]:
         """Ids up to where the answer to the last question starts."""
-        messages: list[Message] = [SystemMessage(date=asked.date, effort=asked.effort)]  # type: ignore[arg-type]
+        messages: list[Message] = [SystemMessage(date=asked.date, effort=asked.effort)]
         for exchange in asked.exchanges[:-1]:
             messages += [UserMessage(exchange.user), AssistantMessage("final", exchange.final)]
         return render(self.encoding, [*messages, UserMessage(asked.exchanges[-1].user)])

@@ -7,6 +7,7 @@ weights moves the exact ones (quantisation-aware training with a straight-throug
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +68,11 @@ class MuonAdam:
         return {**kept, "steps": self.steps}
 
     @torch.no_grad()
-    def restore(self, state: dict[str, object]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Takes the place of the state that `state` gave."""
         for name in ("exact", "momentum", "first", "second"):
             setattr(self, name, state[name])
-        self.steps = int(state["steps"])  # type: ignore[call-overload]
+        self.steps = int(state["steps"])
         self._round()
 
     @torch.no_grad()

@@ -76,18 +76,20 @@ class ReplyMessage(MessageBox):
     def __init__(self, entry: Entry, *, unfolded: bool, live: LiveReply | None = None) -> None:
         super().__init__(entry, "reply")
         self.live = live
-        self._unfolded = unfolded
         self._waiting = ""
         self._answer_shown = len(entry.text)
         self._reasoning_shown = len(entry.reasoning)
+        # Held, not looked up: a reply may end before it is composed, or while it is taken off the screen.
+        self.reasoning = Reasoning(entry.reasoning, entry.reasoning_s, unfolded=unfolded)
         self.answer: Answer = _answer(entry.text)
+        self._foot = Static("", classes="foot", markup=False)
 
     def compose(self) -> ComposeResult:
         """The label, the folded reasoning, the answer and the foot."""
         yield self._heading
-        yield Reasoning(self.entry.reasoning, self.entry.reasoning_s, unfolded=self._unfolded)
+        yield self.reasoning
         yield self.answer
-        yield Static("", classes="foot", markup=False)
+        yield self._foot
 
     def on_mount(self) -> None:
         """Show how the reply stands."""
@@ -96,11 +98,6 @@ class ReplyMessage(MessageBox):
     def block_with(self, text: str) -> Widget | None:
         """A block of the Markdown."""
         return self.answer.block_with(text)
-
-    @property
-    def reasoning(self) -> Reasoning:
-        """Its folded reasoning."""
-        return self.query_one(Reasoning)
 
     def follow(self) -> None:
         """Show what the live reply has beyond what is shown."""
@@ -143,8 +140,7 @@ class ReplyMessage(MessageBox):
         self._show_foot()
 
     def _show_foot(self) -> None:
-        foot = self.query_one(".foot", Static)
-        entry = self.entry
+        foot, entry = self._foot, self.entry
         foot.set_class(bool(entry.error) or entry.status == "failed", "failed")
         if self._waiting:
             text = self._waiting

@@ -66,15 +66,12 @@ class Transcript(VerticalScroll, can_focus=False):
         self._bringing = False
         self._picked: MessageWidget | None = None
         self._changing = asyncio.Lock()
+        self._earlier = EarlierRow()
+        self._column = Vertical(self._earlier, id="column")
 
     def compose(self) -> ComposeResult:
         """A column as high as the view at least, so that the anchor never scrolls past its top."""
-        with Vertical(id="column"):
-            yield EarlierRow()
-
-    @property
-    def _column(self) -> Vertical:
-        return self.query_one("#column", Vertical)
+        yield self._column
 
     def on_mount(self) -> None:
         """Stay at the bottom until the reader scrolls."""
@@ -177,7 +174,7 @@ class Transcript(VerticalScroll, can_focus=False):
             if gone:
                 await self._column.remove_children(gone)
             await self._column.mount_all(new)
-            self.query_one(EarlierRow).count(first)
+            self._earlier.count(first)
         # Only now: whoever looks for a reply while this waits must not find one that is not composed yet.
         self._widgets += new
         if kept == 0:
@@ -193,7 +190,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._first += extra
         with self.app.batch_update():
             await self._column.remove_children(gone)
-            self.query_one(EarlierRow).count(self._first)
+            self._earlier.count(self._first)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """A reader who reaches the top gets what is above it."""
@@ -222,10 +219,10 @@ class Transcript(VerticalScroll, can_focus=False):
     async def _mount_earlier(self, first: int) -> None:
         self.release_anchor()
         new = [self._widget(entry) for entry in self._entries[first : self._first]]
-        await self._column.mount_all(new, after=self.query_one(EarlierRow))
+        await self._column.mount_all(new, after=self._earlier)
         self._first = first
         self._widgets[:0] = new
-        self.query_one(EarlierRow).count(first)
+        self._earlier.count(first)
 
     def fold(self, *, unfolded: bool) -> None:
         """Fold or unfold every reasoning, now and from now on."""
