@@ -31,7 +31,7 @@ Effort = Literal["low", "medium", "high"]
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup")
-WEIGHTS = (24, 18, 13, 10, 9, 11, 6, 7, 13, 14)
+WEIGHTS = (22, 16, 18, 12, 9, 10, 12, 9, 16, 14)
 """How often each skill is drawn."""
 _ALONE = {
     "arithmetic": arithmetic,

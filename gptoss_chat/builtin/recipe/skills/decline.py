@@ -23,12 +23,21 @@ def _nonsense(rng: random.Random) -> str:
     return text[0].upper() + text[1:] + rng.choice((".", "?", "", ""))
 
 
+def _unheard_of(rng: random.Random) -> str:
+    """A question for the capital of a made-up country, so that a name nobody has heard is no reason to guess."""
+    return rng.choice(CAPITALS.questions).format(k=invented_word(rng).capitalize())
+
+
 def decline(rng: random.Random, pick: Pick, keep: Callable[[str], bool]) -> Draft:
     """A question outside the field. `pick` chooses of the options that may be used, `keep` says whether made-up text may."""
     roll = rng.random()
     if roll < 0.05:
         text = rng.choice(CAPITALS.questions).format(k=pick(fillers.UNKNOWN_COUNTRIES))
-    elif roll < 0.1:
+    elif roll < 0.07:
+        text = _unheard_of(rng)
+        while not keep(text):
+            text = _unheard_of(rng)
+    elif roll < 0.12:
         text = _nonsense(rng)
         while not keep(text):
             text = _nonsense(rng)

@@ -1,6 +1,7 @@
 """Letters of a word: spelled, reversed, counted, the first and the last.
 
-Knows nothing of splits. Letters of an answer are separated by dashes, so that each is a token of its own.
+Knows nothing of splits. In working and answers alike a dash or a number stands between letters and no space, so that a letter
+is always the same token and stands at the same stride, which makes of most of the work a copy.
 """
 
 from __future__ import annotations
@@ -53,47 +54,51 @@ def _times(count: int, thing: str) -> str:
 
 
 def _running(word: str, counted: str) -> tuple[str, int]:
-    """Each letter with how many of the counted ones there were up to it: `s 0 t 0 r 1`, and how many there are."""
+    """Each letter, the counted ones with their number: `s-t-r1`, and how many there are.
+
+    What followed a letter where it last stood (the colon, a number or a dash) says whether it counts: such copying is what
+    attention learns first.
+    """
     count, steps = 0, []
     for letter in word:
         count += letter in counted
-        steps.append(f"{letter} {count}")
-    return " ".join(steps), count
+        steps.append(f"{letter}{count if letter in counted else '-'}")
+    return "".join(steps), count
 
 
 def count_one(user: str, word: str, letter: str) -> Draft:
     """How often a letter is in a word."""
     steps, count = _running(word, letter)
     return Draft(
-        user, f"count {letter}: {steps} ={count}", f'The letter {letter} is in "{word}" {_times(count, "time")}', count
+        user, f"count:{letter}:{steps}={count}", f'The letter {letter} is in "{word}" {_times(count, "time")}', count
     )
 
 
 def reverse(user: str, word: str) -> Draft:
     """The letters from the last to the first."""
-    return Draft(user, f"letters: {' '.join(word)}; backwards: {' '.join(word[::-1])}", "-".join(word[::-1]))
+    return Draft(user, f"letters:{'-'.join(word)};backwards:{'-'.join(word[::-1])}", "-".join(word[::-1]))
 
 
 def spell(user: str, word: str) -> Draft:
     """The letters in their order."""
-    return Draft(user, f"letters: {' '.join(word)}", "-".join(word))
+    return Draft(user, f"letters:{'-'.join(word)}", "-".join(word))
 
 
 def length(user: str, word: str) -> Draft:
     """How many letters a word has."""
-    steps = " ".join(f"{letter} {place}" for place, letter in enumerate(word, start=1))
-    return Draft(user, f"letters: {steps} ={len(word)}", f'"{word}" has {_times(len(word), "letter")}', len(word))
+    steps = "".join(f"{letter}{place}" for place, letter in enumerate(word, start=1))
+    return Draft(user, f"letters:{steps}={len(word)}", f'"{word}" has {_times(len(word), "letter")}', len(word))
 
 
 def end(user: str, word: str, which: str) -> Draft:
     """The first or the last letter."""
     letter = word[0] if which == "first" else word[-1]
-    return Draft(user, f"letters: {' '.join(word)}; {which}: {letter}", f'The {which} letter of "{word}" is {letter}')
+    return Draft(user, f"letters:{'-'.join(word)};{which}:{letter}", f'The {which} letter of "{word}" is {letter}')
 
 
 def _vowels(user: str, word: str) -> Draft:
     steps, count = _running(word, "aeiou")
-    return Draft(user, f"vowels: {steps} ={count}", f'"{word}" has {_times(count, "vowel")}', count)
+    return Draft(user, f"vowels:{steps}={count}", f'"{word}" has {_times(count, "vowel")}', count)
 
 
 def some_letter(rng: random.Random, word: str) -> str:

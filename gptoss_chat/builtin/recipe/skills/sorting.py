@@ -64,13 +64,18 @@ def _some_words(rng: random.Random) -> list[str]:
     return [rng.choice(_starting_with(letter)) for letter in initials]
 
 
+def _numbered(chosen: list[str]) -> str:
+    return ",".join(f"{place} {word}" for place, word in enumerate(chosen, start=1))
+
+
 def sorting(rng: random.Random) -> Draft:
     """One task of any kind."""
     match rng.choices(("words", "numbers", "extreme", "letters", "reverse", "count"), (30, 24, 16, 12, 10, 8))[0]:
         case "words":
             chosen = _some_words(rng)
             ordered = sorted(chosen)
-            keys = f"{' '.join(word[0] for word in chosen)}; {' '.join(word[0] for word in ordered)}"
+            # Every word behind its key, then the keys in order: the answer looks each word up.
+            keys = f"words:{','.join(f'{word[0]} {word}' for word in chosen)};{','.join(word[0] for word in ordered)}"
             return Draft(ask(rng, _WORDS, l=", ".join(chosen)), keys, ", ".join(ordered))
         case "numbers" | "extreme" as kind:
             return _numbers(rng, extreme=kind == "extreme")
@@ -79,18 +84,19 @@ def sorting(rng: random.Random) -> Draft:
             ordered = sorted(word)
             return Draft(
                 ask(rng, _LETTERS, w=rng.choice(("{}", '"{}"')).format(word)),
-                f"letters: {' '.join(word)}; sorted: {' '.join(ordered)}",
+                f"letters:{'-'.join(word)};sorted:{'-'.join(ordered)}",
                 "-".join(ordered),
             )
         case "reverse":
             chosen = _some_words(rng)
-            steps = " ".join(f"{word} {place}" for place, word in enumerate(chosen, start=1))
+            steps = f"{_numbered(chosen)};{','.join(str(place) for place in range(len(chosen), 0, -1))}"
             return Draft(ask(rng, _REVERSE, l=", ".join(chosen)), steps, ", ".join(reversed(chosen)))
         case _:
             chosen = _some_words(rng)
-            steps = " ".join(f"{word} {place}" for place, word in enumerate(chosen, start=1))
             return Draft(
-                ask(rng, _COUNT, l=", ".join(chosen)), f"{steps} ={len(chosen)}", f"There are {len(chosen)} words"
+                ask(rng, _COUNT, l=", ".join(chosen)),
+                f"{_numbered(chosen)}={len(chosen)}",
+                f"There are {len(chosen)} words",
             )
 
 
