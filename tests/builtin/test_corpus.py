@@ -129,11 +129,12 @@ def test_one_conversation_has_one_answer() -> None:
     answers: dict[tuple[str, ...], set[tuple[str, str]]] = {}
     for each in draws(None, 12_000):
         for count, exchange in enumerate(each.exchanges, start=1):
-            key = (each.effort, each.date, key_of(*(e.user for e in each.exchanges[:count])))
+            said = [f"{e.call.result} {e.user}" if e.call else e.user for e in each.exchanges[:count]]
+            key = (f"{each.effort} {each.tools}", each.date, key_of(*said))
             answers.setdefault(key, set()).add((exchange.analysis, exchange.final))
-            answers.setdefault((each.effort, *key[2:]), set())
+            answers.setdefault((key[0], key[2]), set())
             if not is_dated(each):
-                answers[each.effort, key[2]].add((exchange.analysis, exchange.final))
+                answers[key[0], key[2]].add((exchange.analysis, exchange.final))
     assert not {key: found for key, found in answers.items() if len(found) > 1}
 
 

@@ -113,17 +113,20 @@ def test_encoding_equals_the_app(answerer: Answerer, tokenizer: Tokenizer, sampl
     """The recipe and the app turn a conversation into the same ids."""
     encoder = Encoder(tokenizer)
     for asked in samples:
-        assert encoder.prompt(asked) == answerer.prompt(asked)
         opening = len(encoder.opening)
-        assert encoder.generated(asked.exchanges[-1])[opening:] == answerer.gold(asked)
+        ours = [([*prompt, *gold[:opening]], gold[opening:]) for prompt, gold in encoder.steps(asked)]
+        assert ours == answerer.steps(asked)
 
 
+@pytest.mark.parametrize("tools", [False, True])
 def test_exported_logits_equal_training(
-    answerer: Answerer, model: TrainingModel, tokenizer: Tokenizer, samples: list[Sample]
+    answerer: Answerer, model: TrainingModel, tokenizer: Tokenizer, samples: list[Sample], *, tools: bool
 ) -> None:
     """The app's model gives the logits of training for each branch of a conversation, prefix shared or not."""
     encoder = Encoder(tokenizer)
-    chosen = [asked for asked in samples if len(asked.exchanges) > 1][:3]
+    several = [asked for asked in samples if len(asked.exchanges) > 1 or asked.exchanges[0].call]
+    chosen = [asked for asked in several if asked.tools == tools][:3]
+    assert chosen
     items = [encoder.encode(asked, dated=True) for asked in chosen]
     batch = batch_of(encoder, items)
     with torch.no_grad():
@@ -132,8 +135,8 @@ def test_exported_logits_equal_training(
     table = torch.arange(40, dtype=torch.int32)
     kv = answerer.model.new_kv_pool(40)
     for row, (asked, item) in enumerate(zip(chosen, items, strict=True)):
-        gold = answerer.gold(asked)
-        ids = torch.tensor([*answerer.prompt(asked), *gold])
+        prompt, gold = answerer.steps(asked)[-1]
+        ids = torch.tensor([*prompt, *gold])
         expected, _, _ = answerer.model.forward(ids, 0, table, kv, all_logits=True)
         size = len(item.ids)
         ours = logits[row, size - len(gold) : size]
@@ -145,7 +148,9 @@ def test_targets_are_the_answers_alone(tokenizer: Tokenizer, samples: list[Sampl
     encoder = Encoder(tokenizer)
     for asked in samples:
         item = encoder.encode(asked, dated=False)
-        expected = [i for e in asked.exchanges for i in encoder.generated(e)[len(encoder.opening) :]]
+        earlier = [encoder.generated(exchange)[0] for exchange in asked.exchanges[:-1]]
+        generated = [*earlier, *encoder.generated(asked.exchanges[-1])]
+        expected = [i for tokens in generated for i in tokens[len(encoder.opening) :]]
         assert [int(t) for t in item.targets if t != IGNORED] == expected
 
 
@@ -156,6 +161,7 @@ def test_batches_hold_every_item_once(tokenizer: Tokenizer, samples: list[Sample
     steps = list(batches(items, tokens=600, groups=2, rng=random.Random(0)))
     groups = [group for step in steps for group in step]
     assert sorted(id(item) for group in groups for item in group) == sorted(map(id, items))
+    assert all(len({item.tools for item in group}) == 1 for group in groups)
     assert all(len(group) == 1 or len(group) * max(len(item.ids) for item in group) <= 600 for group in groups)
 
 

@@ -30,9 +30,8 @@ _POOL = 4_096
 def draw(rng: random.Random, encoder: Encoder, shape: ModelShape, weights: Sequence[float] = WEIGHTS) -> Encoded:
     """A training conversation of a skill drawn by weight: some follow unrelated exchanges, some stand far into the context."""
     chosen = sample(rng, "train", rng.choices(SKILLS, weights)[0])
-    history = (
-        [e for _ in range(rng.randrange(1, 4)) for e in sample(rng, "train").exchanges] if rng.random() < 0.12 else []
-    )
+    earlier = [sample(rng, "train") for _ in range(rng.randrange(1, 4))] if rng.random() < 0.12 else []
+    history = [exchange for one in earlier if chosen.tools or not one.tools for exchange in one.exchanges]
     offset = rng.randrange(shape.context - 600) if rng.random() < 0.1 else 0
     return encoder.encode(chosen, dated=is_dated(chosen), history=history, offset=offset)
 

@@ -14,6 +14,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
+from gptoss_chat.builtin.recipe import words
 from gptoss_chat.builtin.recipe.skills.app import app
 from gptoss_chat.builtin.recipe.skills.arithmetic import arithmetic
 from gptoss_chat.builtin.recipe.skills.common import Draft
@@ -25,13 +26,14 @@ from gptoss_chat.builtin.recipe.skills.followup import follow_up
 from gptoss_chat.builtin.recipe.skills.letters import letters
 from gptoss_chat.builtin.recipe.skills.smalltalk import smalltalk
 from gptoss_chat.builtin.recipe.skills.sorting import sorting
+from gptoss_chat.builtin.recipe.skills.tools import Call, tools
 
 Split = Literal["train", "eval"]
 Effort = Literal["low", "medium", "high"]
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
-SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup")
-WEIGHTS = (22, 16, 18, 12, 9, 10, 12, 9, 16, 14)
+SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup", "tools")
+WEIGHTS = (22, 16, 18, 12, 9, 10, 12, 9, 16, 14, 10)
 """How often each skill is drawn."""
 _ALONE = {
     "arithmetic": arithmetic,
@@ -46,21 +48,24 @@ _ALONE = {
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question, the reasoning, and the answer."""
+    """A question, the reasoning, and the answer; `call` is the tool call between the two."""
 
     user: str
     analysis: str
     final: str
     skill: str
+    call: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A conversation: its exchanges, the reasoning effort and the date (YYYY-MM-DD) of its system message."""
+    """A conversation: its exchanges, the reasoning effort and the date (YYYY-MM-DD) of its system message, and whether the
+    tools are offered."""
 
     exchanges: tuple[Exchange, ...]
     effort: Effort
     date: str
+    tools: bool = False
 
 
 def key_of(*questions: str) -> str:
@@ -94,23 +99,26 @@ def _some_day(rng: random.Random) -> datetime.date:
             return day
 
 
-def _draw(rng: random.Random, skill: str, today: datetime.date, split: Split) -> tuple[Draft, ...]:
+def _draw(rng: random.Random, skill: str, today: datetime.date, split: Split) -> tuple[tuple[Draft, Call | None], ...]:
     if skill in _ALONE:
-        return (_ALONE[skill](rng),)
+        return ((_ALONE[skill](rng), None),)
     match skill:
         case "dates":
-            return (dates(rng, today),)
+            return ((dates(rng, today), None),)
         case "decline":
             # Its fillers and templates are held out, not its prompts; of the questions for capitals, only the country is.
-            return (
-                decline(
-                    rng,
-                    lambda options: rng.choice(_of_split(options, split)),
-                    lambda text: _split_of(key_of(text)) == split,
-                ),
+            draft = decline(
+                rng,
+                lambda options: rng.choice(_of_split(options, split)),
+                lambda text: _split_of(key_of(text)) == split,
             )
+            return ((draft, None),)
         case "followup":
-            return follow_up(rng, today)
+            return tuple((draft, None) for draft in follow_up(rng, today))
+        case "tools":
+            if rng.random() < 0.3:  # tools on offer are no reason to use one
+                return _draw(rng, rng.choice(("letters", "sorting", "facts", "smalltalk", "app", "decline")), today, split)
+            return tools(rng)
     raise ValueError(f"no skill named {skill}")
 
 
@@ -119,11 +127,12 @@ def sample(rng: random.Random, split: Split, skill: str | None = None) -> Sample
     name = skill or rng.choices(SKILLS, WEIGHTS)[0]
     while True:
         today = _some_day(rng)
-        drafts = _draw(rng, name, today, split)
-        key = key_of(*(draft.user for draft in drafts))
-        dated = any(draft.analysis.startswith("Current date") for draft in drafts)
-        if name == "decline" or _split_of(f"{key} {today}" if dated else key) == split:
+        drawn = _draw(rng, name, today, split)
+        key = key_of(*(draft.user for draft, _ in drawn))
+        dated = any(draft.analysis.startswith("Current date") for draft, _ in drawn)
+        declined = drawn[-1][0].final == words.HONEST
+        if declined or _split_of(f"{key} {today}" if dated else key) == split:
             break
     effort = rng.choices(_EFFORTS, (2, 4, 1))[0]
-    exchanges = tuple(Exchange(draft.user, draft.reasoning(effort), draft.final, name) for draft in drafts)
-    return Sample(exchanges, effort, today.isoformat())
+    exchanges = tuple(Exchange(draft.user, draft.reasoning(effort), draft.final, name, call) for draft, call in drawn)
+    return Sample(exchanges, effort, today.isoformat(), tools=name == "tools")

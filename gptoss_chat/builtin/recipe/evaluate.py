@@ -17,9 +17,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gptoss_chat.builtin.recipe.corpus import SKILLS, Sample, sample
+from gptoss_chat.builtin.recipe.corpus import SKILLS, Exchange, Sample, sample
+from gptoss_chat.builtin.recipe.skills.tools import OFFERED
 from gptoss_chat.harmony.encoding import HarmonyEncoding, Special, load_encoding
-from gptoss_chat.harmony.messages import AssistantMessage, Message, SystemMessage, UserMessage
+from gptoss_chat.harmony.messages import (
+    AssistantMessage,
+    DeveloperMessage,
+    Message,
+    SystemMessage,
+    ToolResult,
+    UserMessage,
+)
 from gptoss_chat.harmony.parser import MessageStarted, StreamParser, TextDelta
 from gptoss_chat.harmony.render import render
 from gptoss_chat.model.checkpoint import load_model
@@ -81,6 +89,15 @@ def held_out(per_skill: int) -> Iterator[tuple[str, Sample]]:
                 yield skill, drawn
 
 
+def _called(exchange: Exchange) -> list[Message]:
+    """The call of an exchange and what came back, where there is one."""
+    if exchange.call is None:
+        return []
+    name = f"functions.{exchange.call.name}"
+    call = AssistantMessage("commentary", exchange.call.arguments, recipient=name, content_type="json")
+    return [call, ToolResult(name, exchange.call.result)]
+
+
 class Answerer:
     """A loaded model and its encoding, answering one conversation at a time without sampling."""
 
@@ -91,26 +108,33 @@ class Answerer:
         self._kv = self.model.new_kv_pool(pages)
         self._table = torch.arange(pages, dtype=torch.int32)
 
-    def prompt(self, asked: Sample) -> list[int]:
-        """Ids up to where the answer to the last question starts."""
+    def steps(self, asked: Sample) -> list[tuple[list[int], list[int]]]:
+        """Ids up to where the model goes on after the last question, and ids of what was meant up to the stop token; where a
+        tool answers, the same again after its result."""
         messages: list[Message] = [SystemMessage(date=asked.date, effort=asked.effort)]
+        if asked.tools:
+            messages.append(DeveloperMessage(tools=OFFERED))
         for exchange in asked.exchanges[:-1]:
-            messages += [UserMessage(exchange.user), AssistantMessage("final", exchange.final)]
-        return render(self.encoding, [*messages, UserMessage(asked.exchanges[-1].user)])
-
-    def gold(self, asked: Sample) -> list[int]:
-        """Ids of the answer that was meant, up to the stop token."""
-        encode, special = self.encoding.encode_text, self.encoding.special
+            messages += [UserMessage(exchange.user), *_called(exchange), AssistantMessage("final", exchange.final)]
         last = asked.exchanges[-1]
+        messages.append(UserMessage(last.user))
+        thought = [AssistantMessage("analysis", last.analysis)] if last.analysis else []
+        final = AssistantMessage("final", last.final)
+        if last.call is None:
+            return [self._step(messages, [*thought, final])]
+        call = _called(last)
+        return [self._step(messages, [*thought, call[0]]), self._step([*messages, *thought, *call], [final])]
 
-        def message(channel: str, text: str) -> list[int]:
-            return [special(Special.CHANNEL), *encode(channel), special(Special.MESSAGE), *encode(text)]
-
-        final = [*message("final", last.final), special(Special.RETURN)]
-        if not last.analysis:
-            return final
-        opening = [special(Special.START), *encode("assistant")]
-        return [*message("analysis", last.analysis), special(Special.END), *opening, *final]
+    def _step(self, before: list[Message], after: list[Message]) -> tuple[list[int], list[int]]:
+        """`after` as the model itself would write it: its analysis kept, a final message ended by `<|return|>`."""
+        prompt, gold = render(self.encoding, before), []
+        for message in after:
+            gold += render(self.encoding, [message], generate=False)
+        if isinstance(after[-1], AssistantMessage) and after[-1].recipient is None:
+            gold[-1] = self.encoding.special(Special.RETURN)
+        # The prompt ends with the start of the model's message.
+        opening = len(self.encoding.encode_text("assistant")) + 1
+        return prompt, gold[opening:]
 
     def follows(self, prompt: Sequence[int], gold: Sequence[int]) -> tuple[bool, Tensor]:
         """Whether the model writes exactly `gold`, and the experts uint8 [T, L, K] of the whole conversation."""
@@ -145,15 +169,18 @@ def evaluate(folder: Path, per_skill: int) -> Figures:
     misses = []
     counts_SLE = torch.zeros(len(SKILLS), spec.layers, spec.experts, dtype=torch.float64)
     for skill, asked in held_out(per_skill):
-        prompt, expected = answerer.prompt(asked), asked.exchanges[-1].final
-        followed, experts_TLK = answerer.follows(prompt, answerer.gold(asked))
-        answered = expected if followed else answerer.answer(prompt)
+        expected = answered = asked.exchanges[-1].final
+        for prompt, gold in answerer.steps(asked):
+            followed, experts_TLK = answerer.follows(prompt, gold)
+            for layer in range(spec.layers):
+                load = torch.bincount(experts_TLK[:, layer].flatten().long(), minlength=spec.experts)
+                counts_SLE[SKILLS.index(skill), layer] += load
+            if not followed:
+                answered = answerer.answer(prompt)
+                break
         right[skill].append(answered == expected)
         if answered != expected:
             misses.append((skill, " / ".join(exchange.user for exchange in asked.exchanges), expected, answered))
-        for layer in range(spec.layers):
-            load = torch.bincount(experts_TLK[:, layer].flatten().long(), minlength=spec.experts)
-            counts_SLE[SKILLS.index(skill), layer] += load
     total_LE = counts_SLE.sum(0)
     return Figures(
         exact={skill: sum(oks) / len(oks) for skill, oks in right.items()},
