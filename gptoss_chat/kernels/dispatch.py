@@ -21,7 +21,7 @@ from gptoss_chat.kernels.int8 import Int8Matrix
 VARIABLE = "GPTOSS_CHAT_CPU"
 REFERENCE = "reference"
 _NAMES = {"avx2": "C++, AVX2", "portable": "C++, any processor"}
-_OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4")
+_OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense")
 
 
 class Backend:

@@ -82,6 +82,25 @@ def test_moe_takes_one_expert_and_all_experts(K: int, compiled: str, monkeypatch
     torch.testing.assert_close(got, on_rounded(monkeypatch, x, ids, shares, *weights, 7.0), atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("D", "F"), [(128, 96), (21, 32), (50, 64)])
+@pytest.mark.parametrize("tokens", [1, 3, 11])
+def test_float_experts_equal_the_reference(D: int, F: int, tokens: int, compiled: str) -> None:
+    """Few tokens take the plain loop and many the reference; both are float32, and nobody's expert is never read."""
+    ids, shares = routing(tokens, 6, 3)
+    gate_up, down = torch.randn(6, 2 * F, D), torch.randn(6, F, D)
+    gate_up[-1] = down[-1] = torch.nan
+    arguments = (ids, shares, gate_up, torch.randn(6, 2 * F), down.transpose(1, 2), torch.randn(6, D), 1.5)
+    x = torch.randn(tokens, D)
+    got = ops.moe_dense(x, *arguments)
+    torch.testing.assert_close(got, reference.moe_dense(x, *arguments), atol=2e-4, rtol=1e-5)
+    x[-1, 5] = torch.nan
+    dirty = ops.moe_dense(x, *arguments)
+    assert dirty[-1].isnan().all()
+    assert torch.equal(dirty[:-1], got[:-1])
+    with pytest.raises(IndexError):
+        ops.moe_dense(x[:1], torch.tensor([[6]]), shares[:1, :1], *arguments[2:])
+
+
 @pytest.mark.parametrize("tokens", [1, 2, 9])
 def test_not_a_number_stays_in_its_token(tokens: int, compiled: str) -> None:
     """NaN or infinity in one token makes that token NaN, and changes no bit of the others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,11 @@ def test_environment_chooses() -> None:
     """GPTOSS_CHAT_CPU is read when the kernels are imported."""
     code = "from gptoss_chat.kernels import backend; print(backend.name)"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={"GPTOSS_CHAT_CPU": "reference"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=os.environ | {"GPTOSS_CHAT_CPU": "reference"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "reference"
 

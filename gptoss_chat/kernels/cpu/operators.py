@@ -18,6 +18,9 @@ _NO_MEMORY, _BAD_INDEX = 1, 2
 # From here on torch's float32 product on converted panels wins over reading bf16 weights again for every four tokens.
 _BF16_TOKENS = 8
 _MAX_SLOTS = 128
+# Float experts: (token, expert) pairs up to which one plain loop on one thread wins, and the largest expert it is for.
+_FLOAT_ROWS = 32
+_FLOAT_EXPERT_BYTES = 1 << 20
 
 
 class Operators:
@@ -152,6 +155,42 @@ class Operators:
                 32 * F_blocks,
                 limit,
                 torch.get_num_threads(),
+            )
+        )
+        return y_TD
+
+    def moe_dense(
+        self,
+        x_TD: Tensor,
+        ids_TK: Tensor,
+        weights_TK: Tensor,
+        gate_up_EOD: Tensor,
+        gate_up_bias: Tensor,
+        down_EDF: Tensor,
+        down_bias: Tensor,
+        limit: float,
+    ) -> Tensor:
+        """See `ops.moe_dense`."""
+        (T, D), (E, _, F), K = x_TD.shape, down_EDF.shape, ids_TK.shape[1]
+        weights = (gate_up_EOD, gate_up_bias, down_EDF.transpose(1, 2), down_bias)
+        small = T * K <= _FLOAT_ROWS and F % 32 == 0 and gate_up_EOD[0].nbytes <= _FLOAT_EXPERT_BYTES
+        if not small or not all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in weights):
+            return reference.moe_dense(x_TD, ids_TK, weights_TK, gate_up_EOD, gate_up_bias, down_EDF, down_bias, limit)
+        x_TD, ids_TK, weights_TK = x_TD.contiguous(), ids_TK.contiguous(), weights_TK.contiguous()
+        y_TD = torch.empty_like(x_TD)
+        _done(
+            self._functions.moe_float(
+                x_TD.data_ptr(),
+                ids_TK.data_ptr(),
+                weights_TK.data_ptr(),
+                *(tensor.data_ptr() for tensor in weights),
+                y_TD.data_ptr(),
+                T,
+                K,
+                E,
+                D,
+                F,
+                limit,
             )
         )
         return y_TD

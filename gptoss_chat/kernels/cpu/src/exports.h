@@ -2,7 +2,7 @@
 #pragma once
 #include "attention.h"
 #include "linear.h"
-#include "moe.h"
+#include "moe_float.h"
 
 #define GPTOSS_JOIN(name, isa) gptoss_##name##_##isa
 #define GPTOSS_NAME(name, isa) GPTOSS_JOIN(name, isa)
@@ -17,6 +17,12 @@ GPTOSS_EXPORT(moe_mxfp4)(const float* x, const int64_t* ids, const float* weight
     return moe_mxfp4({x, ids, weights, gate_up_blocks, gate_up_scales, gate_up_bias, down_blocks, down_scales,
                       down_bias, y, T, K, E, D, F, limit},
                      threads);
+}
+
+GPTOSS_EXPORT(moe_float)(const float* x, const int64_t* ids, const float* weights, const float* gate_up,
+                         const float* gate_up_bias, const float* down, const float* down_bias, float* y, int64_t T,
+                         int64_t K, int64_t E, int64_t D, int64_t F, float limit) {
+    return moe_float(x, ids, weights, gate_up, gate_up_bias, down, down_bias, y, T, K, E, D, F, limit);
 }
 
 GPTOSS_EXPORT(linear_bf16)(const float* x, const uint16_t* w, const float* bias, float* y, int64_t T, int64_t I,

@@ -13,4 +13,4 @@ extern "C" __attribute__((visibility("default"))) int gptoss_has_avx2() {
 }
 
 // Goes up with every change of a signature in exports.h; gptoss_chat/kernels/cpu/library.py expects the same number.
-extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 1; }
+extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 2; }

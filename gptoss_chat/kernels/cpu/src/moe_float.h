@@ -1,0 +1,50 @@
+// The experts of a small model on float weights for a few tokens; exact, on one thread. Knows nothing of instruction sets.
+//
+// A step of such a model is bound by the cost of starting work, not by the work: this is one call without any barrier.
+#pragma once
+#include "moe.h"
+
+namespace {
+
+GPTOSS_INLINE float dot_float(const float* a, const float* b, int64_t n) {
+    v8 even = all8(0), odd = all8(0);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        even += load8(a + i) * load8(b + i);
+        odd += load8(a + i + 8) * load8(b + i + 8);
+    }
+    float sum = sum8(even + odd);
+    for (; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+// y [T, D] of x [T, D], ids and weights [T, K], gate_up [E, 2F, D], down [E, F, D] (inputs before outputs); F is a multiple
+// of 32.
+int moe_float(const float* x, const int64_t* ids, const float* weights, const float* gate_up, const float* gate_up_bias,
+              const float* down, const float* down_bias, float* y, int64_t T, int64_t K, int64_t E, int64_t D, int64_t F,
+              float limit) {
+    memset(y, 0, T * D * sizeof(float));
+    for (int64_t row = 0; row < T * K; row++) {
+        const int64_t e = ids[row];
+        if (e < 0 || e >= E) return kBadIndex;
+        const float *x_D = x + row / K * D, weight = weights[row];
+        float* y_D = y + row / K * D;
+        for (int64_t d = 0; d < D; d++) y_D[d] += weight * down_bias[e * D + d];
+        for (int64_t f = 0; f < F; f += kBlock) {
+            const int64_t first = e * 2 * F + 2 * f;
+            float product[2 * kBlock], hidden[kBlock];
+            for (int i = 0; i < 2 * kBlock; i++) product[i] = dot_float(gate_up + (first + i) * D, x_D, D);
+            swiglu(product, gate_up_bias + first, limit, hidden);
+            for (int i = 0; i < kBlock; i += 4) {
+                const float* rows = down + (e * F + f + i) * D;
+                const float h0 = weight * hidden[i], h1 = weight * hidden[i + 1];
+                const float h2 = weight * hidden[i + 2], h3 = weight * hidden[i + 3];
+                for (int64_t d = 0; d < D; d++)
+                    y_D[d] += (h0 * rows[d] + h1 * rows[D + d]) + (h2 * rows[2 * D + d] + h3 * rows[3 * D + d]);
+            }
+        }
+    }
+    return kDone;
+}
+
+}  // namespace
