@@ -6,6 +6,7 @@ Knows nothing of skills but their names.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sys
@@ -156,9 +157,9 @@ class Trainer:
 def teacher_forced(model: TrainingModel, encoder: Encoder, items: Iterable[tuple[str, Encoded]]) -> dict[str, float]:
     """Share, by skill, of conversations whose every target is the model's first choice given the gold text before it."""
     right: dict[str, list[bool]] = {}
-    pending = sorted(items, key=lambda pair: len(pair[1].ids))
-    for start in range(0, len(pending), 48):
-        part = pending[start : start + 48]
+    pending = sorted(items, key=lambda pair: (pair[1].tools, len(pair[1].ids)))
+    alike = [list(group) for _, group in itertools.groupby(pending, key=lambda pair: pair[1].tools)]
+    for part in (group[start : start + 48] for group in alike for start in range(0, len(group), 48)):
         batch = batch_of(encoder, [item for _, item in part])
         hidden, _ = model.hidden(batch)
         guesses = model.logits(hidden).argmax(-1)
