@@ -93,11 +93,17 @@ class ScriptedGeneration:
             engine.cached.append(prompt + done)
             rows = (prompt + done)[request.record_from : len(prompt) + max(0, len(done) - 1)]
             routed = [routing_of(token_id) for token_id in rows]
+            given = min(len(rows), len(prompt) - request.record_from)  # the rest was drawn
+            likeliest = np.array([alternatives_of(token_id) for token_id in rows], np.uint32).reshape(len(rows), 3)
             record = RouteRecord(
                 request.record_from,
                 np.array(rows, np.uint32),
                 np.array([e for e, _ in routed], np.uint8).reshape(len(rows), LAYERS, CHOSEN),
                 np.array([w for _, w in routed], np.float16).reshape(len(rows), LAYERS, CHOSEN),
+                np.full((len(rows), LAYERS), 2.5, np.float16),
+                np.where(np.arange(len(rows)) < given, np.nan, np.log(0.5)).astype(np.float32),
+                likeliest,
+                np.where(np.arange(len(rows))[:, None] < given, np.nan, np.log([0.5, 0.25, 0.125])).astype(np.float32),
             )
             usage = Usage(
                 reused_tokens=reused,
@@ -117,6 +123,11 @@ def routing_of(token_id: int) -> tuple[np.ndarray, np.ndarray]:
     experts = (token_id + np.arange(LAYERS)[:, None] + np.arange(CHOSEN)[None, :] * 3) % EXPERTS
     weights = np.broadcast_to(np.array([0.4, 0.3, 0.2, 0.1]), (LAYERS, CHOSEN))
     return experts.astype(np.uint8), weights.astype(np.float16)
+
+
+def alternatives_of(token_id: int) -> tuple[int, int, int]:
+    """The likeliest tokens where this one was drawn, itself first."""
+    return token_id, ord("A"), ord("B")
 
 
 class ScriptedEngine:

@@ -1,6 +1,6 @@
 """The KV cache: one model's pages, the tree that remembers them, and sequences that grow on it; it knows no sampling.
 
-Legend: T tokens, L layers, K chosen experts, S = 32 tokens a page.
+Legend: T tokens, L layers, K places for chosen experts, S = 32 tokens a page.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from gptoss_chat.engine.pages import PagePool
 from gptoss_chat.engine.prefix_tree import Node, PrefixTree
 from gptoss_chat.engine.protocol import PAGE_TOKENS, LanguageModel
+from gptoss_chat.engine.rows import Rows, cut_to, put, put_draw, record_of, row_type
 from gptoss_chat.engine.types import RouteRecord
 from gptoss_chat.errors import MemoryLimitError
 
@@ -52,23 +53,28 @@ class KVCache:
                 "Lower the cache size in the settings.",
             ) from error
         self.pool = PagePool(pages)
-        self.tree = PrefixTree(self.pool, spec.layers, spec.experts_per_token)
-        self.layers, self.experts_per_token = spec.layers, spec.experts_per_token
+        self.row = row_type(spec.layers, spec.experts_per_token)
+        self.tree = PrefixTree(self.pool, self.row)
+        self._layers = spec.layers
         self.max_pages = min(pages, pages_for(spec.context_limit))
 
-    def open(self, ids: Sequence[int], reuse_limit: int) -> CachedSequence:
-        """A sequence that begins with what is known of ids[:reuse_limit]; close it to give its tokens to the tree."""
+    def open(self, ids: Sequence[int], reuse_limit: int, width: int | None = None) -> CachedSequence:
+        """A sequence that begins with what is known of ids[:reuse_limit]; close it to give its tokens to the tree.
+
+        `width` is how many places for experts its rows need, when that is not the model's own number.
+        """
+        row = self.row if width is None else row_type(self._layers, width)
         ids_T = np.asarray(ids, dtype=np.uint32)
         node = self.tree.match(ids_T, reuse_limit)
         self.tree.lock(node)
         try:
-            return CachedSequence(self, node)
+            return CachedSequence(self, node, row)
         except CacheFullError:
             # No page for the copy of the last, partly filled one: begin at the page boundary before it.
             self.tree.unlock(node)
             node = self.tree.match(ids_T, node.end // PAGE_TOKENS * PAGE_TOKENS)
             self.tree.lock(node)
-            return CachedSequence(self, node)
+            return CachedSequence(self, node, row)
 
     def take_page(self) -> int:
         """An empty page, evicting the least recently used leaf when none is free. Raises CacheFullError."""
@@ -94,13 +100,12 @@ class CachedSequence:
     `length` is how many tokens have their keys and values in the cache; `reused` of them were there before.
     """
 
-    def __init__(self, cache: KVCache, node: Node) -> None:
+    def __init__(self, cache: KVCache, node: Node, row: np.dtype[np.void]) -> None:
         self._cache = cache
         self._node = node
         self.reused = self.length = node.end
         self._ids: list[int] = []
-        self._experts_TLK = np.empty((256, cache.layers, cache.experts_per_token), np.uint8)
-        self._weights_TLK = np.empty((256, cache.layers, cache.experts_per_token), np.float16)
+        self._rows = np.empty(256, row)
         table = cache.tree.page_table(node)
         self._own: list[int] = []  # pages from position `reused` on
         if node.end % PAGE_TOKENS:
@@ -127,42 +132,46 @@ class CachedSequence:
             self._pages += 1
         return self._table_n[:pages]
 
-    def extend(self, ids: Sequence[int], experts_TLK: Tensor, weights_TLK: Tensor) -> None:
+    def extend(self, ids: Sequence[int], experts_TLK: Tensor, weights_TLK: Tensor, entropy_TL: Tensor) -> None:
         """Note that `ids` have been run: their keys and values are in the pages, here is their routing."""
-        rows = len(self._ids)
-        end = rows + len(ids)
-        if end > len(self._experts_TLK):
-            # Rows are never rewritten, so that events may hold views of them: growing makes new arrays.
-            capacity = max(end, 2 * len(self._experts_TLK))
-            self._experts_TLK = _grown(self._experts_TLK, capacity, rows)
-            self._weights_TLK = _grown(self._weights_TLK, capacity, rows)
-        self._experts_TLK[rows:end] = experts_TLK.cpu().numpy()
-        self._weights_TLK[rows:end] = weights_TLK.cpu().numpy()
+        used = len(self._ids)
+        end = used + len(ids)
+        if end > len(self._rows):
+            # The experts of a row are never rewritten, so that events may hold views of them: growing makes a new array.
+            larger = np.empty(max(end, 2 * len(self._rows)), self._rows.dtype)
+            larger[:used] = self._rows[:used]
+            self._rows = larger
+        put(self._rows[used:end], experts_TLK.cpu().numpy(), weights_TLK.cpu().numpy(), entropy_TL.cpu().numpy())
         self._ids.extend(ids)
         self.length += len(ids)
+
+    def note_draw(self, logprob: float, alternatives: Sequence[tuple[int, float]]) -> None:
+        """Note how the token that was run last was drawn: its log-probability, and the likeliest tokens with theirs."""
+        put_draw(self._rows, len(self._ids) - 1, logprob, alternatives)
 
     def last_routing(self) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
         """Experts and weights [L, K] of the token that was run last."""
         row = len(self._ids) - 1
-        return self._experts_TLK[row], self._weights_TLK[row]
+        return self._rows["experts"][row], self._rows["weights"][row]
 
     def routes_from(self, start: int) -> RouteRecord | None:
-        """The routing of positions start .. length, reused ones included; None when there are none."""
+        """The routing of positions start .. length, reused ones included; None when there are none.
+
+        A sequence of another width than the cache's has rows of its own only: `start` must not be among the reused ones.
+        """
         if start >= self.length:
             return None
-        ids, experts, weights = [], [], []
+        ids: list[NDArray[np.uint32]] = []
+        rows: list[Rows] = []
         for node in self._cache.tree.path(self._node):
             if node.end > start:
                 skip = max(0, start - node.start)
                 ids.append(node.ids[skip:])
-                experts.append(node.experts[skip:])
-                weights.append(node.weights[skip:])
-        rows = len(self._ids)
+                rows.append(node.rows[skip:])
         skip = max(0, start - self.reused)
         ids.append(np.array(self._ids[skip:], dtype=np.uint32))
-        experts.append(self._experts_TLK[skip:rows])
-        weights.append(self._weights_TLK[skip:rows])
-        return RouteRecord(start, np.concatenate(ids), np.concatenate(experts), np.concatenate(weights))
+        rows.append(self._rows[skip : len(self._ids)])
+        return record_of(start, np.concatenate(ids), np.concatenate(rows))
 
     def forget_from(self, position: int) -> None:
         """Do not give the tree what was run from `position` on: it holds only for this sequence."""
@@ -180,8 +189,7 @@ class CachedSequence:
                 self._node,
                 np.array(self._ids, dtype=np.uint32),
                 self._own[:held],
-                self._experts_TLK[:rows].copy(),
-                self._weights_TLK[:rows].copy(),
+                cut_to(self._rows[:rows], cache.row),
             )
         for page in self._own:
             cache.pool.release(page)
@@ -192,10 +200,3 @@ class CachedSequence:
 def pages_for(tokens: int) -> int:
     """How many pages `tokens` tokens take."""
     return -(-tokens // PAGE_TOKENS)
-
-
-def _grown(rows: NDArray[Any], capacity: int, used: int) -> NDArray[Any]:
-    """A larger copy of the first `used` rows."""
-    larger = np.empty((capacity, *rows.shape[1:]), rows.dtype)
-    larger[:used] = rows[:used]
-    return larger

@@ -74,10 +74,13 @@ class Decoder:
         """Run `ids` after what is in the sequence; returns the last one's logits [V]. Raises CacheFullError."""
         table_n = sequence.page_table(sequence.length + len(ids))
         ids_T = torch.tensor(ids, dtype=torch.int64, device=self._device)
-        logits_V, experts_TLK, weights_TLK = self._model.forward(
-            ids_T, sequence.length, table_n, self._cache.kv, steering=steering
+        entropy_TL = torch.full(
+            (len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16, device=self._device
         )
-        sequence.extend(ids, experts_TLK, weights_TLK)
+        logits_V, experts_TLK, weights_TLK = self._model.forward(
+            ids_T, sequence.length, table_n, self._cache.kv, steering=steering, entropy_out=entropy_TL
+        )
+        sequence.extend(ids, experts_TLK, weights_TLK, entropy_TL)
         return logits_V
 
 
@@ -99,11 +102,11 @@ class _Run:
         self._check_room(len(prompt))
         # The last prompt token is always run, and always alone: its logits are needed, and so they come out of the
         # same computation whether the rest of the prompt was in the cache or not.
-        reusable = len(prompt) - 1
+        reusable, width = len(prompt) - 1, None
         if self._request.route:
             self._steering = self._decoder._model.steering_for(self._request.route)
-            reusable = min(reusable, self._request.record_from)
-        sequence = self._sequence = self._decoder._cache.open(prompt, reusable)
+            reusable, width = min(reusable, self._request.record_from), self._steering.width
+        sequence = self._sequence = self._decoder._cache.open(prompt, reusable, width)
         started_s = time.perf_counter()
         try:
             logits_V = self._prefill(sequence, emit, stopped)
@@ -156,11 +159,13 @@ class _Run:
                 return FinishReason.CONTEXT
             sample = sampler.sample(logits_V, sequence.length)
             self._generated += 1
-            emit(TokenEvent(sample.token_id, sample.logprob, sample.alternatives, *sequence.last_routing()))
+            reported = sample.alternatives[: params.logprobs]
+            emit(TokenEvent(sample.token_id, sample.logprob, reported, *sequence.last_routing()))
             if sample.token_id in params.stop_ids:
                 return FinishReason.STOP
             if self._generated != params.max_tokens:
                 logits_V = self._forward(sequence, (sample.token_id,))
+                sequence.note_draw(sample.logprob, sample.alternatives)
 
     def _forward(self, sequence: CachedSequence, ids: Sequence[int]) -> Tensor:
         steered = sequence.length >= self._request.record_from

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from gptoss_chat.engine.pages import PagePool
 from gptoss_chat.engine.protocol import PAGE_TOKENS
+from gptoss_chat.engine.rows import Rows
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A span of tokens: ids [T], the pages that hold positions start .. end, and routing rows [T, L, K]."""
+    """A span of tokens: ids [T], the pages that hold positions start .. end, and what is recorded of each, rows [T]."""
 
     parent: Node | None
     start: int
     ids: NDArray[np.uint32]
     pages: list[int]
-    experts: NDArray[np.uint8]
-    weights: NDArray[np.float16]
+    rows: Rows
     children: dict[int, Node] = field(default_factory=dict)
     locks: int = 0
     last_use: int = 0
@@ -39,12 +39,11 @@ class Node:
 class PrefixTree:
     """Finds the longest known prefix, takes in new spans, and gives pages back, least recently used leaves first."""
 
-    def __init__(self, pool: PagePool, layers: int, experts_per_token: int) -> None:
-        rows = (0, layers, experts_per_token)
+    def __init__(self, pool: PagePool, row: np.dtype[np.void]) -> None:
         self._pool = pool
         self._clock = 0
         self._leaves: set[Node] = set()
-        self.root = Node(None, 0, np.empty(0, np.uint32), [], np.empty(rows, np.uint8), np.empty(rows, np.float16))
+        self.root = Node(None, 0, np.empty(0, np.uint32), [], np.empty(0, row))
 
     def match(self, ids_T: NDArray[np.uint32], limit: int) -> Node:
         """The node that ends where the longest known prefix of ids_T[:limit] ends, split off for it where needed."""
@@ -62,14 +61,7 @@ class PrefixTree:
         self._touch(node)
         return node
 
-    def insert(
-        self,
-        node: Node,
-        ids_T: NDArray[np.uint32],
-        pages: list[int],
-        experts_TLK: NDArray[np.uint8],
-        weights_TLK: NDArray[np.float16],
-    ) -> None:
+    def insert(self, node: Node, ids_T: NDArray[np.uint32], pages: list[int], rows: Rows) -> None:
         """Add a span that follows `node`; `pages` begin with the one that holds position node.end.
 
         What is already known is kept as it is; the tree holds the pages of the rest.
@@ -87,7 +79,7 @@ class PrefixTree:
             held = pages[node.end // PAGE_TOKENS - first_page :]
             for page in held:
                 self._pool.retain(page)
-            leaf = Node(node, node.end, ids_T[done:], held, experts_TLK[done:], weights_TLK[done:])
+            leaf = Node(node, node.end, ids_T[done:], held, rows[done:])
             node.children[int(ids_T[done])] = leaf
             self._leaves.discard(node)
             self._leaves.add(leaf)
@@ -141,8 +133,7 @@ class PrefixTree:
             tokens = end - leaf.start
             del leaf.pages[keep:]
             leaf.ids = leaf.ids[:tokens].copy()  # copies, so that the memory behind the cut part is freed
-            leaf.experts = leaf.experts[:tokens].copy()
-            leaf.weights = leaf.weights[:tokens].copy()
+            leaf.rows = leaf.rows[:tokens].copy()
             return freed
         freed = sum(self._pool.release(page) for page in leaf.pages)
         parent = leaf.parent
@@ -169,8 +160,7 @@ class PrefixTree:
             node.start,
             node.ids[:tokens],
             node.pages[: -(-cut // PAGE_TOKENS) - first_page],
-            node.experts[:tokens],
-            node.weights[:tokens],
+            node.rows[:tokens],
             {int(node.ids[tokens]): node},
             node.locks,
             node.last_use,
@@ -180,8 +170,7 @@ class PrefixTree:
             self._pool.retain(upper.pages[-1])  # both halves hold the page that the cut goes through
         node.parent, node.start = upper, cut
         node.pages = node.pages[cut // PAGE_TOKENS - first_page :]
-        node.ids, node.experts = node.ids[tokens:], node.experts[tokens:]
-        node.weights = node.weights[tokens:]
+        node.ids, node.rows = node.ids[tokens:], node.rows[tokens:]
         return upper
 
     def _touch(self, node: Node) -> None:

@@ -1,6 +1,6 @@
 """Draws the next token from the model's scores; it knows nothing of the cache, nor of text.
 
-Legend: V vocabulary, N candidates, B bins of scores.
+Legend: V vocabulary, N candidates, B bins of scores, C scores of a part of the vocabulary.
 
 The draw is an inverse-CDF over candidates in the order of their ids, with one uniform number that depends only on the
 seed and the token's position. Scores that differ in their last bits (another way of cutting the same prompt into
@@ -19,17 +19,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gptoss_chat.engine.rows import ALTERNATIVES
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import GptossChatError, UsageError
 
 FIRST_CANDIDATES = 64  # covers the nucleus of most steps
+PART = 128  # scores; the likeliest tokens are sought part by part
 BINS = 8192  # of scores, when it does not
 FLOAT32_EXP_RANGE = 104.0  # exp of anything further below the peak is 0 in float32
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A drawn token, its log-probability under the model (before any filter), and the likeliest tokens with theirs."""
+    """A drawn token, its log-probability under the model, and the likeliest tokens with theirs: ALTERNATIVES, or as many as
+    `logprobs` asks for.
+
+    Of the model, before temperature and filters: what greedy drawing or a narrow filter leaves would say nothing.
+    """
 
     token_id: int
     logprob: float
@@ -64,10 +70,8 @@ class Sampler:
         )
         if params.repetition_penalty != 1.0:
             self._seen.add(token)
-        alternatives: tuple[tuple[int, float], ...] = ()
-        if params.logprobs:
-            top = logits_V.topk(min(params.logprobs, self._vocab))
-            alternatives = tuple(zip(top.indices.tolist(), (top.values - log_total).tolist(), strict=True))
+        scores, ids = likeliest(logits_V, max(params.logprobs, ALTERNATIVES))
+        alternatives = tuple(zip(ids.tolist(), (scores - log_total).tolist(), strict=True))
         return Sample(token, float(logits_V[token]) - log_total, alternatives)
 
     def _draw(self, scores_V: Tensor, fraction: float) -> int:
@@ -90,6 +94,23 @@ class Sampler:
         penalty = self._params.repetition_penalty
         penalised_N = torch.where(seen_scores_N > 0, seen_scores_N / penalty, seen_scores_N * penalty)
         return logits_V.index_copy(0, seen_N, penalised_N)
+
+
+def likeliest(logits_V: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` highest scores (or all, where there are fewer) and their ids, the highest first.
+
+    They stand in the `count` parts of the vocabulary with the highest maxima, so only these parts are looked into.
+    """
+    whole = len(logits_V) // PART
+    if whole < 2 * count:
+        top = logits_V.topk(min(count, len(logits_V)))
+        return top.values, top.indices
+    parts_XC = logits_V[: whole * PART].view(whole, PART)
+    best_N = parts_XC.amax(dim=1).topk(count).indices
+    ids_NC = best_N[:, None] * PART + torch.arange(PART, device=logits_V.device)
+    ids_N = torch.cat([ids_NC.flatten(), torch.arange(whole * PART, len(logits_V), device=logits_V.device)])
+    top = logits_V[ids_N].topk(count)
+    return top.values, ids_N[top.indices]
 
 
 def check(params: SamplingParams) -> None:

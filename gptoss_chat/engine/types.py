@@ -78,16 +78,25 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class RouteRecord:
-    """The experts chosen for a span of tokens.
+    """The experts chosen for a span of tokens, and how those that were drawn were drawn.
 
     token_ids: uint32 [T]; experts: uint8 [T, L, K]; weights: float16 [T, L, K]; start: position of the first token.
-    Rows of tokens that were never run through the model (the last sampled one) are absent, so T counts rows.
+    entropy: float16 [T, L], bits, of the router's softmax over all experts. logprobs: float32 [T], of each token under the
+    model (before temperature and filters), NaN where it was given and not drawn; alternative_ids uint32 and
+    alternative_logprobs float32 [T, A]: the likeliest tokens in its place, the likeliest first, NaN where there are none.
+    Rows of tokens that were never run through the model (the last sampled one) are absent, so T counts rows. Under rules
+    that change how many experts a token gets, K is the most that a layer may choose, and never less than the model's own; the
+    places that a layer leaves empty hold NO_EXPERT and weight 0.
     """
 
     start: int
     token_ids: NDArray[np.uint32]
     experts: NDArray[np.uint8]
     weights: NDArray[np.float16]
+    entropy: NDArray[np.float16]
+    logprobs: NDArray[np.float32]
+    alternative_ids: NDArray[np.uint32]
+    alternative_logprobs: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

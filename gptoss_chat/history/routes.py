@@ -1,15 +1,19 @@
 """A turn's routing as bytes for the database; it knows nothing of SQL, nor of what is drawn from it.
 
-Layout: magic "GR1\0", uint32 start, tokens, layers, chosen (little-endian), then zlib of token ids (uint32), experts
-(uint8) and weights (float16). No pickle: a record from anywhere can only be numbers.
+Layout, little-endian: magic "GR2\0", uint32 start, tokens, layers, chosen, alternatives, then zlib of the columns in the order
+of `_columns`. "GR1\0" is the older form, which has neither `alternatives` nor the columns after the weights. No pickle: a record
+from anywhere can only be numbers.
+
+Legend: T tokens, L layers, K places for chosen experts, A alternatives.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gptoss_chat.errors import HistoryError
 
@@ -17,12 +21,17 @@ if TYPE_CHECKING:  # opening the history does not wait for NumPy
     import numpy as np
     from numpy.typing import NDArray
 
-_MAGIC = b"GR1\0"
-_HEADER = struct.Struct("<4s4I")
+_MAGIC, _OLD_MAGIC = b"GR2\0", b"GR1\0"
+_HEADER, _OLD_HEADER = struct.Struct("<4s5I"), struct.Struct("<4s4I")
 
 
 class Routing(Protocol):
-    """token_ids uint32 [T], experts uint8 [T, L, K], weights float16 [T, L, K]; `start` is the first position."""
+    """What is recorded of T tokens, the first at position `start`.
+
+    token_ids uint32 [T]; experts uint8 and weights float16 [T, L, K], NO_EXPERT and 0 where a layer chose fewer than K;
+    entropy float16 [T, L], bits, of the router's softmax over all experts; logprobs float32 [T], of the tokens that were
+    drawn; alternative_ids uint32 and alternative_logprobs float32 [T, A]. What is not known is NaN.
+    """
 
     @property
     def start(self) -> int: ...
@@ -32,6 +41,14 @@ class Routing(Protocol):
     def experts(self) -> NDArray[np.uint8]: ...
     @property
     def weights(self) -> NDArray[np.float16]: ...
+    @property
+    def entropy(self) -> NDArray[np.float16]: ...
+    @property
+    def logprobs(self) -> NDArray[np.float32]: ...
+    @property
+    def alternative_ids(self) -> NDArray[np.uint32]: ...
+    @property
+    def alternative_logprobs(self) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,10 @@ class StoredRouting:
     token_ids: NDArray[np.uint32]
     experts: NDArray[np.uint8]
     weights: NDArray[np.float16]
+    entropy: NDArray[np.float16]
+    logprobs: NDArray[np.float32]
+    alternative_ids: NDArray[np.uint32]
+    alternative_logprobs: NDArray[np.float32]
 
 
 def encode_routes(routes: Routing) -> bytes:
@@ -49,13 +70,13 @@ def encode_routes(routes: Routing) -> bytes:
     import numpy as np
 
     tokens, layers, chosen = routes.experts.shape
-    body = (
-        np.ascontiguousarray(routes.token_ids, "<u4").tobytes()
-        + np.ascontiguousarray(routes.experts, np.uint8).tobytes()
-        + np.ascontiguousarray(routes.weights, "<f2").tobytes()
+    alternatives = routes.alternative_ids.shape[1]
+    body = b"".join(
+        np.ascontiguousarray(getattr(routes, name), kind).tobytes()
+        for name, kind, _ in _columns(tokens, layers, chosen, alternatives)
     )
     # Level 1: the weights hardly compress, and the pump thread should not linger.
-    return _HEADER.pack(_MAGIC, routes.start, tokens, layers, chosen) + zlib.compress(body, 1)
+    return _HEADER.pack(_MAGIC, routes.start, tokens, layers, chosen, alternatives) + zlib.compress(body, 1)
 
 
 def decode_routes(blob: bytes) -> StoredRouting:
@@ -63,19 +84,50 @@ def decode_routes(blob: bytes) -> StoredRouting:
     import numpy as np
 
     try:
-        magic, start, tokens, layers, chosen = _HEADER.unpack_from(blob)
-        cells = tokens * layers * chosen
-        size = 4 * tokens + 3 * cells
+        header = _OLD_HEADER if blob[:4] == _OLD_MAGIC else _HEADER
+        magic, start, tokens, layers, chosen, *more = header.unpack_from(blob)
+        columns = _columns(tokens, layers, chosen, *more)
+        size = sum(np.dtype(kind).itemsize * math.prod(shape) for _, kind, shape in columns)
         unpacker = zlib.decompressobj()
-        body = unpacker.decompress(blob[_HEADER.size :], size + 1)  # no more than the header promises
+        body = unpacker.decompress(blob[header.size :], size + 1)  # no more than the header promises
     except (struct.error, zlib.error, OverflowError) as error:
-        raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.") from error
-    if magic != _MAGIC or len(body) != size or not unpacker.eof:
-        raise HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.")
-    shape = (tokens, layers, chosen)
-    return StoredRouting(
-        start,
-        np.frombuffer(body, "<u4", tokens).astype(np.uint32),
-        np.frombuffer(body, np.uint8, cells, 4 * tokens).reshape(shape),
-        np.frombuffer(body, "<f2", cells, 4 * tokens + cells).astype(np.float16).reshape(shape),
-    )
+        raise _damaged() from error
+    if magic not in (_MAGIC, _OLD_MAGIC) or len(body) != size or not unpacker.eof:
+        raise _damaged()
+    arrays: dict[str, Any] = {
+        "entropy": np.full((tokens, layers), np.nan, np.float16),
+        "logprobs": np.full(tokens, np.nan, np.float32),
+        "alternative_ids": np.zeros((tokens, 0), np.uint32),
+        "alternative_logprobs": np.zeros((tokens, 0), np.float32),
+    }
+    at = 0
+    for name, kind, shape in columns:
+        column = np.frombuffer(body, kind, math.prod(shape), at)
+        at += column.nbytes
+        arrays[name] = column.astype(column.dtype.newbyteorder("=")).reshape(shape)
+    return StoredRouting(start, **arrays)
+
+
+def _columns(
+    tokens: int, layers: int, chosen: int, alternatives: int | None = None
+) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Name, type and shape of each column; without `alternatives`, those of the older form."""
+    cells = (tokens, layers, chosen)
+    columns: list[tuple[str, str, tuple[int, ...]]] = [
+        ("token_ids", "<u4", (tokens,)),
+        ("experts", "u1", cells),
+        ("weights", "<f2", cells),
+    ]
+    if alternatives is None:
+        return columns
+    return [
+        *columns,
+        ("entropy", "<f2", (tokens, layers)),
+        ("logprobs", "<f4", (tokens,)),
+        ("alternative_ids", "<u4", (tokens, alternatives)),
+        ("alternative_logprobs", "<f4", (tokens, alternatives)),
+    ]
+
+
+def _damaged() -> HistoryError:
+    return HistoryError("A stored routing record is damaged.", "Regenerate the answer to record it anew.")

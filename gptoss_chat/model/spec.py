@@ -214,7 +214,7 @@ def _layer_types(value: object, layers: int, path: Path) -> tuple[str, ...]:
 def _check(spec: ModelSpec, path: Path) -> None:
     problems = {
         "experts_per_token must not exceed num_experts": spec.experts_per_token > spec.experts,
-        "at most 256 experts a layer are supported": spec.experts > 256,
+        "at most 255 experts a layer are supported": spec.experts > 255,  # a byte, and one value for none
         "num_attention_heads must be a multiple of num_key_value_heads": spec.q_heads % spec.kv_heads != 0,
         "head_dim must be even": spec.head_dim % 2 != 0,
     }

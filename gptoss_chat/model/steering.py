@@ -1,4 +1,4 @@
-"""Router rules as tensors that change a layer's scores; it knows nothing of where the rules came from.
+"""Router rules as tensors that change a layer's scores and as how many experts it chooses; it knows nothing of where the rules came from.
 
 T tokens, E experts a layer.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gptoss_chat.model.route import Route, check_route
+from gptoss_chat.model.route import Route, check_route, chosen_in
 
 PIN_MARGIN = 0.01  # of a pinned expert's score over the best other one (SteerMoE, arXiv:2509.09660)
 
@@ -18,9 +18,14 @@ class RouterSteering:
 
     def __init__(self, route: Route, *, layers: int, experts: int, chosen: int, device: torch.device) -> None:
         check_route(route, layers=layers, experts=experts, chosen=chosen)
+        self._chosen = tuple(chosen_in(route, layer, chosen) for layer in range(layers))
+        self.width = max(chosen, *self._chosen)
+        """Places for experts in a row of the record: those of the widest layer, and never fewer than the model has."""
         self._bias: dict[int, Tensor] = {}
         self._pinned: dict[int, Tensor] = {}
         for rule in route:
+            if rule.action == "topk":
+                continue
             at = torch.tensor(rule.experts, device=device)
             for layer in range(layers) if rule.layers is None else rule.layers:
                 if rule.action == "pin":
@@ -29,6 +34,10 @@ class RouterSteering:
                 else:
                     bias_E = self._bias.setdefault(layer, torch.zeros(experts, device=device))
                     bias_E[at] += rule.amount if rule.action == "boost" else -torch.inf
+
+    def chosen(self, layer: int) -> int:
+        """How many experts a token gets there."""
+        return self._chosen[layer]
 
     def apply(self, layer: int, scores_TE: Tensor) -> Tensor:
         """The changed scores, float32 [T, E]; those of a token that are not numbers stay so."""

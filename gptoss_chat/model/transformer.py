@@ -6,6 +6,7 @@ heads, C head size, N pages of a sequence. Arithmetic is float32; weights and ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from gptoss_chat.kernels import backend_name, ops
 from gptoss_chat.kernels.int8 import Int8Matrix
 from gptoss_chat.model.rope import Rope, rotate
-from gptoss_chat.model.route import Route
+from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
 
@@ -165,13 +166,16 @@ class Transformer:
         *,
         all_logits: bool = False,
         steering: RouterSteering | None = None,
+        entropy_out: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
 
         ids int64 [T]; page_table int32 [N]: position p lives in page `page_table[p // 32]`, slot `p % 32`, and must
         cover start + T. Writes these tokens' keys and values. Returns float32 logits [V] of the last token ([T, V]
         with all_logits) and the routing of all: experts uint8 [T, L, K], most likely first, weights float16 [T, L, K].
-        `steering` changes the router's scores; the routing is what came of it.
+        `steering` changes the router's scores; the routing is what came of it, K the most that a layer chose (or the model's
+        own K), and places that a layer leaves empty hold NO_EXPERT and weight 0. `entropy_out` (float [T, L]) is filled with
+        the entropy in bits of the router's softmax over all experts.
         """
         spec = self.spec
         T = ids_T.shape[0]
@@ -182,6 +186,7 @@ class Transformer:
         k_rows, v_rows = kv.k.flatten(1, 2).unbind(), kv.v.flatten(1, 2).unbind()  # [P * S, G, C] of each layer
         k_pages, v_pages = kv.k.unbind(), kv.v.unbind()
         routes: list[tuple[Tensor, Tensor]] = []
+        all_scores: list[Tensor] = []
 
         x_TD = self._embedding_VD[ids_T].float()
         for layer, w in enumerate(self._layers):
@@ -200,13 +205,19 @@ class Transformer:
             scores_TE = ops.linear(h_TD, w.router_w, w.router_b)
             if steering is not None:
                 scores_TE = steering.apply(layer, scores_TE)
-            scores_TK, ids_TK = scores_TE.topk(spec.experts_per_token, dim=-1)
+            chosen = spec.experts_per_token if steering is None else steering.chosen(layer)
+            scores_TK, ids_TK = scores_TE.topk(chosen, dim=-1)
             weights_TK = scores_TK.softmax(dim=-1)
             routes.append((ids_TK, weights_TK))
+            all_scores.append(scores_TE)
             x_TD = x_TD + w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
 
         out_TD = _rms_norm(x_TD if all_logits else x_TD[-1:], self._norm_D, spec.eps)
         logits_TV = ops.linear(out_TD, self._head_VD)
+        if entropy_out is not None:
+            entropy_out.copy_(_entropy_bits(torch.stack(all_scores, dim=1)))
+        if steering is not None:
+            routes = [(_filled(ids, steering.width, NO_EXPERT), _filled(w, steering.width, 0)) for ids, w in routes]
         experts_TLK = torch.stack([ids for ids, _ in routes], dim=1).to(torch.uint8)
         weights_TLK = torch.stack([weights for _, weights in routes], dim=1).to(torch.float16)
         return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
@@ -215,3 +226,12 @@ class Transformer:
 def _rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float) -> Tensor:
     inverse_T1 = x_TD.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
     return (x_TD * inverse_T1).mul_(scale_D)
+
+
+def _entropy_bits(scores_TLE: Tensor) -> Tensor:
+    """Of the softmax over the last axis; an expert that is banned (a score of -inf) adds nothing."""
+    return torch.special.entr(scores_TLE.softmax(dim=-1)).sum(dim=-1) / math.log(2)
+
+
+def _filled(values_TK: Tensor, width: int, value: int) -> Tensor:
+    return torch.nn.functional.pad(values_TK, (0, width - values_TK.shape[1]), value=value)

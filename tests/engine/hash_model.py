@@ -60,6 +60,7 @@ class HashModel:
         *,
         all_logits: bool = False,
         steering: None = None,
+        entropy_out: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         spec, tokens = self.spec, len(ids_T)
         if self.on_forward is not None:
@@ -80,4 +81,6 @@ class HashModel:
             state = (state * 1_000_003 + token + 1) % (2**61 - 1)
         logits_V = 3 * torch.randn(spec.vocab, generator=torch.Generator().manual_seed(state % 2**63))
         experts_TLK = torch.stack([routing(int(t), start + i, spec) for i, t in enumerate(ids_T)])
+        if entropy_out is not None:
+            entropy_out.copy_(experts_TLK[..., 0] / 256)
         return logits_V, experts_TLK, (experts_TLK.float() / 256).half()

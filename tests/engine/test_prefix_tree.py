@@ -27,8 +27,9 @@ def extend(cache: KVCache, sequence: CachedSequence, ids: list[int], model: Hash
     if not ids:
         return
     table = sequence.page_table(sequence.length + len(ids))
-    _, experts, weights = model.forward(torch.tensor(ids), sequence.length, table, cache.kv)
-    sequence.extend(ids, experts, weights)
+    entropy = torch.empty(len(ids), model.spec.layers)
+    _, experts, weights = model.forward(torch.tensor(ids), sequence.length, table, cache.kv, entropy_out=entropy)
+    sequence.extend(ids, experts, weights, entropy)
 
 
 class TreeMachine(RuleBasedStateMachine):
@@ -92,7 +93,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.known.add(tuple(ids))
         node = self.cache.tree.match(np.array(ids, dtype=np.uint32), len(ids))
         assert node.end == len(ids)
-        rows = [row for step in self.cache.tree.path(node) for row in step.experts]
+        rows = [row for step in self.cache.tree.path(node) for row in step.rows["experts"]]
         for position, row in enumerate(rows):
             assert np.array_equal(row, routing(ids[position], position, self.model.spec).numpy())
         if ids:
@@ -119,7 +120,7 @@ class TreeMachine(RuleBasedStateMachine):
             ids = before + node.ids.tolist()
             assert node.end == len(ids)
             assert node.pages or node is self.cache.tree.root
-            assert len(node.experts) == len(node.weights) == len(node.ids)
+            assert len(node.rows) == len(node.ids)
             table = self.cache.tree.page_table(node)
             assert len(table) == -(-node.end // 32)
             stored = [int(self.cache.kv.k[1, table[p // 32], p % 32, 0, 0]) for p in range(node.end)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
@@ -18,6 +21,10 @@ def record(tokens: int) -> RouteRecord:
         token_ids=rng.integers(0, 201088, tokens).astype(np.uint32),
         experts=rng.integers(0, 128, (tokens, 6, 4)).astype(np.uint8),
         weights=rng.random((tokens, 6, 4)).astype(np.float16),
+        entropy=rng.random((tokens, 6)).astype(np.float16),
+        logprobs=np.where(np.arange(tokens) < tokens // 2, np.nan, -rng.random(tokens)).astype(np.float32),
+        alternative_ids=rng.integers(0, 201088, (tokens, 5)).astype(np.uint32),
+        alternative_logprobs=-rng.random((tokens, 5)).astype(np.float32),
     )
 
 
@@ -27,13 +34,26 @@ def test_record_comes_back_equal(tokens: int) -> None:
     before = record(tokens)
     after = decode_routes(encode_routes(before))
     assert after.start == 7
-    for name in ("token_ids", "experts", "weights"):
+    for name in before.__slots__[1:]:
         a, b = getattr(before, name), getattr(after, name)
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("cut", [0, 3, 19, 20, 25, -1])
+def test_older_record_still_opens() -> None:
+    """One of the first form, made by hand: what it does not hold is not known, and it has no alternatives."""
+    want = record(9)
+    body = want.token_ids.tobytes() + want.experts.tobytes() + want.weights.tobytes()
+    old = decode_routes(struct.pack("<4s4I", b"GR1\0", 7, 9, 6, 4) + zlib.compress(body))
+    for name in ("start", "token_ids", "experts", "weights"):
+        np.testing.assert_array_equal(getattr(old, name), getattr(want, name))
+    assert old.entropy.shape == (9, 6)
+    assert np.isnan(old.entropy).all()
+    assert np.isnan(old.logprobs).all()
+    assert old.alternative_ids.shape == old.alternative_logprobs.shape == (9, 0)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 23, 24, 30, -1])
 def test_truncated_record_is_refused(cut: int) -> None:
     """Missing bytes are a sentence."""
     with pytest.raises(HistoryError, match="damaged"):

@@ -21,6 +21,7 @@ from gptoss_chat.chat.events import Routed
 from gptoss_chat.chat.loading import model_loader
 from gptoss_chat.chat.session import Session
 from gptoss_chat.chat.turn import TurnOptions
+from gptoss_chat.engine.rows import ALTERNATIVES
 from gptoss_chat.engine.types import RouteRecord, SamplingParams
 from gptoss_chat.harmony import load_encoding
 from gptoss_chat.history import Store
@@ -118,7 +119,16 @@ async def measure_screen() -> None:
             ids = turn_tokens(encoding, "Why?", text, text)
             experts = np.argsort(rng.random((len(ids), LAYERS, EXPERTS), np.float32), axis=-1)[..., :CHOSEN]
             weights = rng.dirichlet(np.ones(CHOSEN), (len(ids), LAYERS)).astype(np.float16)
-            record = RouteRecord(0, np.array(ids, np.uint32), experts.astype(np.uint8), weights)
+            record = RouteRecord(
+                0,
+                np.array(ids, np.uint32),
+                experts.astype(np.uint8),
+                weights,
+                entropy=np.full((len(ids), LAYERS), 4.0, np.float16),
+                logprobs=np.full(len(ids), -0.5, np.float32),
+                alternative_ids=rng.choice(ids, (len(ids), ALTERNATIVES)).astype(np.uint32),
+                alternative_logprobs=np.full((len(ids), ALTERNATIVES), -2.0, np.float32),
+            )
             parent_id = stored_turn(store, talk.id, parent_id, record, model=BUILT_IN)
         known = KnownModel(encoding, EXPERTS)
         began_s = time.perf_counter()

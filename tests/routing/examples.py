@@ -10,7 +10,7 @@ from gptoss_chat.history import Store, encode_routes
 from gptoss_chat.routing import Routes, routes_of
 from tests.encodings import byte_encoding
 
-LAYERS, EXPERTS, CHOSEN = 5, 12, 3
+LAYERS, EXPERTS, CHOSEN, ALTERNATIVES = 5, 12, 3, 2
 
 
 def tokens_of(encoding: HarmonyEncoding, *parts: str) -> list[int]:
@@ -37,7 +37,20 @@ def random_record(ids: list[int], *, seed: int = 1, start: int = 7, layers: int 
     experts = np.argsort(-scores, axis=-1)[..., :CHOSEN]
     weights = np.exp(np.take_along_axis(scores, experts, -1))
     weights /= weights.sum(-1, keepdims=True)
-    return RouteRecord(start, np.array(ids, np.uint32), experts.astype(np.uint8), weights.astype(np.float16))
+    drawn = (np.arange(len(ids)) >= len(ids) // 2)[:, None]  # the first half was given
+    chances = np.where(drawn, -np.sort(rng.exponential(size=(len(ids), ALTERNATIVES)), axis=-1), np.nan)
+    return RouteRecord(
+        start,
+        np.array(ids, np.uint32),
+        experts.astype(np.uint8),
+        weights.astype(np.float16),
+        entropy=rng.uniform(0, np.log2(EXPERTS), (len(ids), layers)).astype(np.float16),
+        logprobs=np.where(drawn[:, 0], -rng.exponential(size=len(ids)), np.nan).astype(np.float32),
+        alternative_ids=np.where(drawn, rng.integers(ord("a"), ord("z"), (len(ids), ALTERNATIVES)), 0).astype(
+            np.uint32
+        ),
+        alternative_logprobs=chances.astype(np.float32),
+    )
 
 
 def example_routes() -> Routes:
