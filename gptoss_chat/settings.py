@@ -16,6 +16,8 @@ from gptoss_chat.errors import SettingsError
 from gptoss_chat.paths import Paths
 
 ENVIRONMENT_PREFIX = "GPTOSS_CHAT_"
+TOOL_TABLES = frozenset({"tools", "tool", "mcp"})
+"""What config.toml says of function tools: read by `gptoss_chat.tools.config`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ def load_settings(paths: Paths, environment: Mapping[str, str] = os.environ) -> 
     """Defaults under config.toml under the environment. Raises SettingsError naming the file or variable and the setting."""
     values: dict[str, Any] = {}
     for name, value in read_config(paths).items():
+        if name in TOOL_TABLES:
+            continue
         try:
             values[name] = _checked(name, value, str(paths.config_file))
         except SettingsError:  # only now: finding the line is of no use otherwise
