@@ -1,4 +1,4 @@
-"""Router rules as tensors that change a layer's scores and as how many experts it chooses; it knows nothing of where the rules came from.
+"""Router rules as tensors that change a layer's scores and how many experts it chooses; it knows not where they came from.
 
 T tokens, E experts a layer.
 """

@@ -3,7 +3,9 @@
 All of it describes and explains nothing: that an expert takes part often where something is said does not make it the
 expert of that something. Logarithms are to base 2 and entropies in bits unless a name says otherwise.
 
-Legend: T tokens, L layers, K chosen experts a token, E experts a layer.
+Where a layer chose fewer than K experts, NO_EXPERT stands in its place with weight 0, and counts as nothing.
+
+Legend: T tokens, L layers, K places for the experts of a token, E experts a layer.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gptoss_chat.model.route import NO_EXPERT
 
 Experts = NDArray[np.uint8]
 Counts = NDArray[np.int64]
@@ -22,15 +26,16 @@ Mask = NDArray[np.bool_]
 def load_counts(experts_TLK: Experts, experts: int) -> Counts:
     """How many tokens each expert was chosen by: int64 [L, E]."""
     _, layers, _ = experts_TLK.shape
-    flat = _with_layer(experts_TLK, experts).ravel()
+    flat = _with_layer(experts_TLK, experts)[experts_TLK != NO_EXPERT]
     return np.bincount(flat, minlength=layers * experts).reshape(layers, experts)
 
 
 def load_mass(experts_TLK: Experts, weights_TLK: NDArray[np.float16], experts: int) -> Floats:
     """The sum of the weights each expert was given: float64 [L, E]; a layer sums to T."""
     _, layers, _ = experts_TLK.shape
-    flat = _with_layer(experts_TLK, experts).ravel()
-    mass: Floats = np.bincount(flat, weights_TLK.ravel().astype(np.float64), layers * experts).astype(np.float64)
+    there = experts_TLK != NO_EXPERT
+    flat, weights = _with_layer(experts_TLK, experts)[there], weights_TLK[there].astype(np.float64)
+    mass: Floats = np.bincount(flat, weights, layers * experts).astype(np.float64)
     return mass.reshape(layers, experts)
 
 
@@ -50,13 +55,13 @@ def entropy_bits(shares_XE: Floats) -> Floats:
 def gate_entropy_bits(weights_TLK: NDArray[np.float16]) -> Floats:
     """The entropy of each token's K weights, float64 [T, L], from 0 to log2 K.
 
-    Of the chosen experts only: gpt-oss's softmax is over them, and the scores of the others are not stored.
+    Of the chosen experts only: gpt-oss's softmax is over them. The entropy over all experts is in the record.
     """
     return entropy_bits(shares(weights_TLK.astype(np.float64)))
 
 
 def activation_rate(experts_TLK: Experts, experts: int) -> Floats:
-    """The share of tokens that chose each expert, [L, E]; a layer sums to K. Zeros for no tokens."""
+    """The share of tokens that chose each expert, [L, E]; a layer sums to the experts a token gets. Zeros for no tokens."""
     return load_counts(experts_TLK, experts) / max(1, len(experts_TLK))
 
 
@@ -121,15 +126,16 @@ def vocabulary(
 def co_activation(experts_TLK: Experts, experts: int) -> Counts:
     """How many tokens chose both of two experts, int64 [L, E, E], symmetric; the diagonal is the load."""
     _, layers, chosen = experts_TLK.shape
+    side = experts + 1  # the last counts what is no expert
     # Layer after layer keeps the counted table in the cache.
     out_LEE = np.empty((layers, experts, experts), np.int64)
     for layer in range(layers):
-        chosen_TK = experts_TLK[:, layer].astype(np.int64)
-        pairs = np.zeros(experts * experts, np.int64)
+        chosen_TK = np.minimum(experts_TLK[:, layer].astype(np.int64), experts)
+        pairs = np.zeros(side * side, np.int64)
         for a in range(chosen):
             for b in range(a, chosen):
-                pairs += np.bincount(chosen_TK[:, a] * experts + chosen_TK[:, b], minlength=experts * experts)
-        pairs_EE = pairs.reshape(experts, experts)
+                pairs += np.bincount(chosen_TK[:, a] * side + chosen_TK[:, b], minlength=side * side)
+        pairs_EE = pairs.reshape(side, side)[:experts, :experts]
         out_LEE[layer] = pairs_EE + pairs_EE.T
         np.fill_diagonal(out_LEE[layer], pairs_EE.diagonal())
     return out_LEE
@@ -149,8 +155,8 @@ def co_activation_shares(pairs_XEE: Counts) -> Floats:
 class Locality:
     """How much consecutive tokens share their experts, per layer [L], beside what chance would give.
 
-    shared: mean share of a token's K experts that the token before it also chose; shared_chance: the same for two tokens
-    drawn at random from these, sum over e of rate_e^2 / K. first, first_chance: how often the weightiest expert is the
+    shared: of the experts that tokens chose, the share that the token before also chose; shared_chance: the same for two
+    tokens drawn at random from these, sum of rate_e^2 / sum of rate_e. first, first_chance: how often the weightiest expert is the
     same (Mixtral, arXiv:2401.04088, table 5) and the sum of its squared shares. pairs: consecutive pairs looked at.
     """
 
@@ -170,13 +176,13 @@ def locality(experts_TLK: Experts, turns_T: NDArray[np.int32], experts: int) -> 
     shared_L = np.zeros(layers)
     for a in range(chosen):
         for b in range(chosen):
-            shared_L += (before[:, :, a] == after[:, :, b]).sum(axis=0)
+            shared_L += ((before[:, :, a] == after[:, :, b]) & (after[:, :, b] != NO_EXPERT)).sum(axis=0)
     rate_LE = activation_rate(experts_TLK, experts)
     first_share_LE = activation_rate(experts_TLK[:, :, :1], experts)
     return Locality(
         pairs,
-        shared_L / max(1, pairs * chosen),
-        (rate_LE**2).sum(axis=1) / chosen,
+        shared_L / np.maximum(1, (after != NO_EXPERT).sum(axis=(0, 2))),
+        (rate_LE**2).sum(axis=1) / np.maximum(rate_LE.sum(axis=1), np.finfo(np.float64).tiny),
         (before[:, :, 0] == after[:, :, 0]).sum(axis=0) / max(1, pairs),
         (first_share_LE**2).sum(axis=1),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gptoss_chat.errors import UsageError
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing import analysis
 from gptoss_chat.routing.analysis import Floats
 from gptoss_chat.routing.record import Routes
@@ -21,8 +22,8 @@ from gptoss_chat.routing.tokens import spelling_of_text
 class Difference:
     """One routing against another.
 
-    shared_tokens: how many tokens both begin with. agreement_L: over those, the mean share of a token's experts that are
-    the same in both. rate_LE: activation rates of the first less those of the second, over all tokens. divergence_L: the
+    shared_tokens: how many tokens both begin with. agreement_L: of the first's experts for those, the share that the second
+    chose too. rate_LE: activation rates of the first less those of the second, over all tokens. divergence_L: the
     Jensen-Shannon divergence of their loads in bits.
     """
 
@@ -34,20 +35,20 @@ class Difference:
 
 def difference(first: Routes, second: Routes) -> Difference:
     """Raises UsageError when the two are not of models of one shape."""
-    shape = (first.layers, first.experts, first.chosen)
-    if shape != (second.layers, second.experts, second.chosen):
+    if (first.layers, first.experts) != (second.layers, second.experts):
         raise UsageError("The two are of models of different shapes.", "Compare answers of one model.")
     both = min(first.tokens, second.tokens)
     same = first.token_ids_T[:both] == second.token_ids_T[:both]
     shared = both if same.all() else int(np.argmin(same))
     a_TLK, b_TLK = first.experts_TLK[:shared], second.experts_TLK[:shared]
-    common_L = (a_TLK[..., :, None] == b_TLK[..., None, :]).any(axis=-1).sum(axis=(0, 2))
+    there_TLK = a_TLK != NO_EXPERT
+    common_L = ((a_TLK[..., :, None] == b_TLK[..., None, :]).any(axis=-1) & there_TLK).sum(axis=(0, 2))
     rates = [analysis.activation_rate(routes.experts_TLK, routes.experts) for routes in (first, second)]
     return Difference(
         shared,
-        common_L / max(1, shared * first.chosen),
+        common_L / np.maximum(1, there_TLK.sum(axis=(0, 2))),
         rates[0] - rates[1],
-        analysis.divergence_bits(rates[0] / first.chosen, rates[1] / first.chosen),
+        analysis.divergence_bits(analysis.shares(rates[0]), analysis.shares(rates[1])),
     )
 
 

@@ -12,6 +12,7 @@ import re
 from html import escape
 from importlib import resources
 
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing.colours import cividis
 from gptoss_chat.routing.record import Routes
 from gptoss_chat.routing.summary import DESCRIPTIVE, as_json, summarise
@@ -22,7 +23,7 @@ _UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
 def page(routes: Routes) -> str:
-    """The whole file. Experts and weights go in as base64 of their bytes (uint8; float16, little-endian)."""
+    """The whole file. Experts, weights and entropies go in as base64 of their bytes (uint8; float16, little-endian)."""
     data = {
         "model": printable(routes.model),
         "layers": routes.layers,
@@ -36,6 +37,13 @@ def page(routes: Routes) -> str:
         "texts": [printable(text) for text in routes.texts],
         "expertBytes": base64.b64encode(routes.experts_TLK.tobytes()).decode("ascii"),
         "weightBytes": base64.b64encode(routes.weights_TLK.astype("<f2").tobytes()).decode("ascii"),
+        "entropyBytes": base64.b64encode(routes.entropy_TL.astype("<f2").tobytes()).decode("ascii"),
+        "noExpert": NO_EXPERT,
+        "chances": [routes.probability(at) for at in range(routes.tokens)],
+        "alternatives": [
+            [(printable(other.text), round(other.probability, 6)) for other in routes.alternatives(at)]
+            for at in range(routes.tokens)
+        ],
         "colours": cividis(17),
         "summary": as_json(summarise(routes)),
     }

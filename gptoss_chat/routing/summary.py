@@ -27,7 +27,10 @@ class Summary:
     tokens_by_channel: dict[str, int]
     load_LE: Counts  # tokens that chose the expert
     load_entropy_L: Floats  # 0 .. log2 E
-    gate_entropy_L: Floats  # the mean over tokens, 0 .. log2 K
+    gate_entropy_L: Floats  # of the chosen experts' weights, the mean over tokens, 0 .. log2 K
+    router_entropy_L: (
+        Floats  # of the softmax over all experts, the mean over tokens where it is known, else NaN; 0 .. log2 E
+    )
     locality: Locality
     analysis_less_final_LE: Floats | None  # activation rates; None unless both channels are there
     analysis_final_divergence_L: Floats | None  # Jensen-Shannon
@@ -52,6 +55,7 @@ def summarise(routes: Routes) -> Summary:
         load_LE=load_LE,
         load_entropy_L=analysis.entropy_bits(analysis.shares(load_LE)),
         gate_entropy_L=analysis.gate_entropy_bits(routes.weights_TLK).mean(axis=0),
+        router_entropy_L=_known_mean(routes.entropy_TL),
         locality=analysis.locality(routes.experts_TLK, routes.turns_T, routes.experts),
         analysis_less_final_LE=difference_LE,
         analysis_final_divergence_L=divergence_L,
@@ -66,9 +70,10 @@ def table(routes: Routes, summary: Summary, *, busiest: int = 4) -> str:
         f"{printable(routes.model)} · {routes.layers} layers × {routes.experts} experts, {routes.chosen} a token · {turns}",
         f"{summary.tokens:,} tokens: {channels}",
         "",
-        f"layer  load H   gate H  shared (chance)  analysis|final  busiest {busiest} experts, share of tokens",
-        f"       of {math.log2(routes.experts):.2f}  of {math.log2(routes.chosen):.2f}  with the token   divergence",
-        "       bits     bits    before           bits",
+        f"layer  load H   router H  gate H  shared (chance)  analysis|final  busiest {busiest} experts, share of tokens",
+        f"       of {math.log2(routes.experts):.2f}  of {math.log2(routes.experts):.2f}   of {math.log2(routes.chosen):.2f}"
+        "  with the token   divergence",
+        "       bits     bits      bits    before           bits",
     ]
     rate_LE = summary.load_LE / max(1, summary.tokens)
     for layer in range(routes.layers):
@@ -77,15 +82,17 @@ def table(routes: Routes, summary: Summary, *, busiest: int = 4) -> str:
         divergence_L = summary.analysis_final_divergence_L
         divergence = "     -" if divergence_L is None else f"{divergence_L[layer]:6.3f}"
         lines.append(
-            f"{layer:5}  {summary.load_entropy_L[layer]:6.2f}  {summary.gate_entropy_L[layer]:6.2f}  "
+            f"{layer:5}  {summary.load_entropy_L[layer]:6.2f}   {_or_dash(summary.router_entropy_L[layer]):>6}  "
+            f"{summary.gate_entropy_L[layer]:6.2f}  "
             f"{summary.locality.shared_L[layer]:5.0%} ({summary.locality.shared_chance_L[layer]:4.0%})     "
             f"{divergence}          {busy}"
         )
     lines += [
         "",
         "load H: entropy of how often each expert is chosen; it can't exceed the log of choices made, so it is low for few",
-        "tokens. gate H: mean entropy of a token's weights. shared: experts that neighbouring tokens have in common, and",
-        f"how many two tokens drawn at random from these would. {DESCRIPTIVE}",
+        "tokens. router H: mean entropy of the router's softmax over all experts; gate H: of the chosen ones' weights.",
+        "shared: experts that neighbouring tokens have in common, and how many two tokens drawn at random would.",
+        DESCRIPTIVE,
     ]
     return "\n".join(lines) + "\n"
 
@@ -101,6 +108,7 @@ def as_json(summary: Summary) -> dict[str, object]:
         "load": summary.load_LE.tolist(),
         "load_entropy_bits": _rounded(summary.load_entropy_L),
         "gate_entropy_bits": _rounded(summary.gate_entropy_L),
+        "router_entropy_bits": [None if math.isnan(h) else round(h, 6) for h in summary.router_entropy_L.tolist()],
         "locality": {
             "pairs": local.pairs,
             "shared": _rounded(local.shared_L),
@@ -111,6 +119,18 @@ def as_json(summary: Summary) -> dict[str, object]:
         "analysis_less_final_rate": None if difference is None else _rounded(difference),
         "analysis_final_divergence_bits": None if divergence is None else _rounded(divergence),
     }
+
+
+def _known_mean(values_TL: np.ndarray) -> Floats:
+    """The mean over tokens of what is not NaN; NaN where all is."""
+    known_TL = ~np.isnan(values_TL)
+    sums_L = np.where(known_TL, values_TL, 0).sum(axis=0, dtype=np.float64)
+    out: Floats = np.divide(sums_L, known_TL.sum(axis=0), out=np.full(len(sums_L), np.nan), where=known_TL.any(axis=0))
+    return out
+
+
+def _or_dash(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"
 
 
 def _rounded(values: Floats) -> object:

@@ -50,6 +50,19 @@ def channels_of(encoding: HarmonyEncoding, token_ids_T: NDArray[np.uint32]) -> N
     return channels_T
 
 
+def reply_places(encoding: HarmonyEncoding, token_ids_T: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """The place of every token among those of a turn's reply, int32 [T]; -1 for tokens of its prompt.
+
+    The stream begins with the message that is answered. After it stands `<|start|>assistant`, and then the reply.
+    """
+    places_T = np.full(len(token_ids_T), -1, np.int32)
+    starts = np.flatnonzero(token_ids_T == encoding.special(Special.START))
+    if len(starts) > 1:
+        first = int(starts[1]) + 1 + len(encoding.encode_text("assistant"))
+        places_T[first:] = np.arange(len(token_ids_T) - first)
+    return places_T
+
+
 def texts_of(encoding: HarmonyEncoding, token_ids: Iterable[int]) -> tuple[str, ...]:
     """The text of every token; joined, they are the text of all.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from itertools import product
@@ -9,7 +10,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing import CHANNELS, analysis
+from gptoss_chat.routing.difference import difference
 from tests.routing.examples import CHOSEN, EXPERTS, LAYERS, example_routes
 
 ROUTES = example_routes()
@@ -161,3 +164,35 @@ def test_analyses_take_the_largest_shape() -> None:
     assert counts[35, 127] == (experts[:, 35] == 127).sum()
     pairs = analysis.co_activation(experts.astype(np.uint8), 128)
     assert np.array_equal(np.diagonal(pairs, axis1=1, axis2=2), counts)
+
+
+def test_places_without_an_expert_count_as_nothing() -> None:
+    """Where a layer chose two or one of three, every analysis equals a plain loop over the experts that are there."""
+    experts_TLK, weights_TLK = ROUTES.experts_TLK.copy(), ROUTES.weights_TLK.copy()
+    experts_TLK[:, 1, 2:], weights_TLK[:, 1, 2:] = NO_EXPERT, 0
+    experts_TLK[::2, 3, 1:], weights_TLK[::2, 3, 1:] = NO_EXPERT, 0
+    there = [[[e for e in layer if e != NO_EXPERT] for layer in token] for token in experts_TLK.tolist()]
+    load = analysis.load_counts(experts_TLK, EXPERTS)
+    mass = analysis.load_mass(experts_TLK, weights_TLK, EXPERTS)
+    pairs = analysis.co_activation(experts_TLK, EXPERTS)
+    local = analysis.locality(experts_TLK, ROUTES.turns_T, EXPERTS)
+    gates = analysis.gate_entropy_bits(weights_TLK)
+    same_turn = [t for t in range(1, ROUTES.tokens) if ROUTES.turns_T[t] == ROUTES.turns_T[t - 1]]
+    for layer in range(LAYERS):
+        count = Counter(e for token in there for e in token[layer])
+        assert load[layer].tolist() == [count[e] for e in range(EXPERTS)]
+        both = Counter((a, b) for token in there for a, b in product(token[layer], repeat=2))
+        assert pairs[layer].tolist() == [[both[a, b] for b in range(EXPERTS)] for a in range(EXPERTS)]
+        common = sum(e in there[t - 1][layer] for t in same_turn for e in there[t][layer])
+        assert local.shared_L[layer] == pytest.approx(common / sum(len(there[t][layer]) for t in same_turn))
+        chance = sum(n * n for n in count.values()) / ROUTES.tokens / sum(count.values())
+        assert local.shared_chance_L[layer] == pytest.approx(chance)
+        weights = [w for w in weights_TLK[0, layer].astype(float).tolist() if w]
+        shares = [w / sum(weights) for w in weights]
+        assert gates[0, layer] == pytest.approx(-sum(w * math.log2(w) for w in shares))
+    assert mass[3].sum() == pytest.approx(float(weights_TLK[:, 3].astype(float).sum()))
+    fewer = dataclasses.replace(ROUTES, experts_TLK=experts_TLK, weights_TLK=weights_TLK)
+    found = difference(fewer, ROUTES)
+    assert found.shared_tokens == ROUTES.tokens
+    assert found.agreement_L.tolist() == [1.0] * LAYERS
+    assert difference(ROUTES, fewer).agreement_L[1] == pytest.approx(2 / 3)

@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing import CHANNELS, Routes
 from gptoss_chat.routing.page import page
 from gptoss_chat.routing.summary import summarise, table
@@ -50,6 +52,33 @@ def test_csv_loads_back_equal() -> None:
     assert [int(row["position"]) for row in firsts] == ROUTES.positions_T.tolist()
     assert [ROUTES.turn_ids.index(row["turn"]) for row in firsts] == ROUTES.turns_T.tolist()
     assert [CHANNELS.index(row["channel"]) for row in firsts] == ROUTES.channels_T.tolist()
+    entropy = np.array([row["router_entropy"] for row in rows], np.float16).reshape(shape)
+    assert np.array_equal(entropy, np.repeat(ROUTES.entropy_TL[..., None], CHOSEN, axis=-1))
+    for at, row in enumerate(firsts):
+        assert (row["probability"] == "") == bool(np.isnan(ROUTES.logprobs_T[at]))
+        if row["probability"]:
+            assert math.log(float(row["probability"])) == pytest.approx(ROUTES.logprobs_T[at], abs=1e-4)
+        pairs = [pair.split(":") for pair in row["alternatives"].split()]
+        want = ROUTES.alternatives(at)
+        assert [int(token_id) for token_id, _ in pairs] == [other.token_id for other in want]
+        assert [float(p) for _, p in pairs] == pytest.approx([other.probability for other in want], rel=1e-4)
+    assert not any(row["alternatives"] for at, row in enumerate(rows) if at % (LAYERS * CHOSEN))
+
+
+def test_places_without_an_expert_are_left_out() -> None:
+    """CSV has no row for them and JSON's lists are shorter; NPZ keeps them as documented."""
+    experts, weights = ROUTES.experts_TLK.copy(), ROUTES.weights_TLK.copy()
+    experts[:, 2, 1:], weights[:, 2, 1:] = NO_EXPERT, 0
+    fewer = dataclasses.replace(ROUTES, experts_TLK=experts, weights_TLK=weights)
+    out, text = io.StringIO(newline=""), io.StringIO()
+    write_csv(fewer, out)
+    write_json(fewer, text)
+    rows = list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+    assert len(rows) == ROUTES.tokens * (LAYERS * CHOSEN - 2)
+    assert str(NO_EXPERT) not in {row["expert"] for row in rows}
+    for at, token in enumerate(json.loads(text.getvalue())["tokens"]):
+        assert [len(layer) for layer in token["experts"]] == [3, 3, 1, 3, 3] == [len(w) for w in token["weights"]]
+        assert token["experts"][2] == [ROUTES.experts_TLK[at, 2, 0]]
 
 
 def test_json_loads_back_equal() -> None:
@@ -63,6 +92,12 @@ def test_json_loads_back_equal() -> None:
     assert np.array_equal(np.array([token["experts"] for token in tokens]), ROUTES.experts_TLK)
     assert np.array_equal(np.array([token["weights"] for token in tokens], np.float16), ROUTES.weights_TLK)
     assert [token["text"] for token in tokens] == [NASTY, *ROUTES.texts[1:]]
+    assert np.array_equal(np.array([token["router_entropy"] for token in tokens], np.float16), ROUTES.entropy_TL)
+    assert [token["probability"] is None for token in tokens] == np.isnan(ROUTES.logprobs_T).tolist()
+    for at, token in enumerate(tokens):
+        assert [(o["token_id"], o["text"]) for o in token["alternatives"]] == [
+            (other.token_id, other.text) for other in ROUTES.alternatives(at)
+        ]
     assert found["analyses"]["load"] == summarise(ROUTES).load_LE.tolist()
 
 
@@ -79,6 +114,10 @@ def test_npz_loads_back_equal_without_pickle() -> None:
     assert found["weights"].dtype == np.float16
     assert np.array_equal(found["experts"], ROUTES.experts_TLK)
     assert np.array_equal(found["weights"], ROUTES.weights_TLK)
+    assert np.array_equal(found["router_entropy"], ROUTES.entropy_TL)
+    assert np.array_equal(found["logprobs"], ROUTES.logprobs_T, equal_nan=True)
+    assert np.array_equal(found["alternative_ids"], ROUTES.alternative_ids_TA)
+    assert np.array_equal(found["alternative_logprobs"], ROUTES.alternative_logprobs_TA, equal_nan=True)
     text, ends = found["text_utf8"].tobytes(), found["text_ends"].tolist()
     texts = [text[begin:end].decode() for begin, end in zip([0, *ends], ends, strict=False)]
     assert texts == [NASTY, *ROUTES.texts[1:]]
@@ -151,8 +190,13 @@ def test_html_cursor_shows_the_token_it_is_on(tmp_path: Path) -> None:
     scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     after = """
     listeners.keydown({key: "ArrowRight", target: {tagName: "MAIN"}, preventDefault() {}});
+    const given = nodes.draw.textContent;
+    const entropies = nodes.rows.children.map(row => row.children[2].textContent);
     const cells = nodes.rows.children.map(row => row.children[1].children.filter(b => b.textContent).map(b => b.textContent));
-    console.log(JSON.stringify({token: nodes.token.textContent, cells, spans: nodes.text.children.length}));
+    const token = nodes.token.textContent;
+    listeners.keydown({key: "End", target: {tagName: "MAIN"}, preventDefault() {}});
+    const drawn = nodes.draw.textContent;
+    console.log(JSON.stringify({token, cells, given, drawn, entropies, spans: nodes.text.children.length}));
     """
     file = tmp_path / "page.js"
     data = json.dumps(json.dumps(embedded(html)))
@@ -162,6 +206,11 @@ def test_html_cursor_shows_the_token_it_is_on(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["spans"] == ROUTES.tokens
     assert found["token"].startswith(f'Token 2 of {ROUTES.tokens} · position 8 · "u"')
+    assert found["given"] == "Given, not drawn."
+    last = ROUTES.tokens - 1
+    assert found["drawn"].startswith(f"Drawn with probability {ROUTES.probability(last):.3g}"[:30])
+    assert all(json.dumps(other.text) in found["drawn"] for other in ROUTES.alternatives(last))
+    assert found["entropies"] == [f"{bits:.2f}" for bits in ROUTES.entropy_TL[1].tolist()]
     for layer, cells in enumerate(found["cells"]):
         for rank, cell in enumerate(cells):
             expert, weight = cell.split()
