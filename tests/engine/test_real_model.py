@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,3 +110,29 @@ def test_greedy_equals_the_bare_model(model: Transformer, engine: Engine) -> Non
         assert answer.finished.routes is not None
         assert torch.equal(torch.from_numpy(answer.finished.routes.experts), experts_TLK)
     assert torch.isfinite(logits_TV).all()
+
+
+def test_drawn_tokens_are_recorded_with_their_probabilities(model: Transformer, engine: Engine) -> None:
+    """Each drawn token's row has its log-softmax and the five likeliest; given ones have none, also when they are reused."""
+    prompt = ids(model, 40, seed=8)
+    answer = ask(engine, prompt, max_tokens=9, temperature=0.7, top_p=0.9, seed=2)
+    run = prompt + answer.ids[:-1]
+    table = torch.arange(-(-len(run) // 32), dtype=torch.int32)
+    logits_TV, _, _ = model.forward(torch.tensor(run), 0, table, model.new_kv_pool(len(table)), all_logits=True)
+    want_TV = logits_TV.log_softmax(dim=1)
+    record = answer.finished.routes
+    assert record is not None
+    assert np.isnan(record.logprobs[:40]).all()
+    assert np.isnan(record.alternative_logprobs[:40]).all()
+    close = 1e-4 if model.new_kv_pool(1).k.dtype == torch.float32 else 0.3
+    for row in range(40, len(run)):
+        assert record.logprobs[row] == pytest.approx(float(want_TV[row - 1, run[row]]), abs=close)
+        top = want_TV[row - 1].topk(5)
+        assert record.alternative_logprobs[row] == pytest.approx(top.values.numpy(), abs=close)
+        if close < 0.1:
+            assert record.alternative_ids[row].tolist() == top.indices.tolist()
+    assert np.isfinite(record.entropy).all()
+    assert record.entropy.shape == record.experts.shape[:2]
+    again = ask(engine, run, max_tokens=1).finished.routes  # everything but the last token comes out of the cache
+    assert again is not None
+    assert np.array_equal(again.logprobs[:-1], record.logprobs[: len(run) - 1], equal_nan=True)

@@ -14,7 +14,7 @@ from gptoss_chat.engine.engine import Engine
 from gptoss_chat.engine.types import FinishReason, GenerateRequest, SamplingParams
 from gptoss_chat.errors import UsageError
 from gptoss_chat.model.checkpoint import load_model
-from gptoss_chat.model.route import Route, parse_route, route_text
+from gptoss_chat.model.route import NO_EXPERT, Route, chosen_in, parse_route, route_text
 from gptoss_chat.model.steering import RouterSteering
 from gptoss_chat.model.synthetic import write_synthetic
 from gptoss_chat.model.transformer import Transformer
@@ -136,6 +136,28 @@ def _common(a: list[int], b: list[int]) -> Iterator[int]:
         yield x
 
 
+def test_every_layer_gets_as_many_experts_as_asked(model: Transformer, engine: Engine) -> None:
+    """The record is as wide as the widest layer, and never narrower than the model; empty places hold no expert, weight 0."""
+    spec, prompt = model.spec, tokens(model, 60)
+    assert spec.experts_per_token == 3
+    for text, width, chosen in (
+        ("topk 2", 3, [2, 2, 2]),
+        ("topk 5; topk 1:1", 5, [5, 1, 5]),
+        ("topk 0-1:4", 4, [4, 4, 3]),
+    ):
+        routes = ask(engine, prompt, 25, parse_route(text)).finished.routes
+        assert routes is not None
+        assert routes.experts.shape == routes.weights.shape == (60 - 25 + 11, spec.layers, width)
+        for layer, count in enumerate(chosen):
+            assert (routes.experts[:, layer, :count] < spec.experts).all()
+            assert (routes.experts[:, layer, count:] == NO_EXPERT).all()
+            assert not routes.weights[:, layer, count:].any()
+        assert routes.weights.astype(np.float32).sum(axis=-1) == pytest.approx(1, abs=2e-3)
+    after = ask(engine, prompt, 25).finished.routes
+    assert after is not None
+    assert after.experts.shape[2] == spec.experts_per_token
+
+
 def test_rules_that_the_model_can_not_follow_end_the_answer(model: Transformer, engine: Engine) -> None:
     """The reason is told in a sentence, and the engine goes on."""
     spec = model.spec
@@ -146,6 +168,10 @@ def test_rules_that_the_model_can_not_follow_end_the_answer(model: Transformer, 
         f"ban 0:{spec.experts}",
         "ban 0:1; pin 0:1",
         f"pin 0:{too_many}-9",
+        f"topk {spec.experts + 1}",
+        f"topk {spec.layers}:1",
+        "topk 1; pin 0:1,2",
+        f"topk 0:{spec.experts}; ban 0:1",
     ):
         answer = ask(engine, tokens(model, 9), 0, parse_route(text))
         assert answer.finished.reason is FinishReason.ERROR
@@ -168,7 +194,17 @@ def test_scores_change_as_the_rules_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["ban 3:7", "ban *:7-9", "boost 0-5,8:12 2.5", "pin 4:1-2; ban 3:0", "boost 1:1 -3", ""]
+    "text",
+    [
+        "topk 3-5:2",
+        "topk *:1; ban 0:1",
+        "ban 3:7",
+        "ban *:7-9",
+        "boost 0-5,8:12 2.5",
+        "pin 4:1-2; ban 3:0",
+        "boost 1:1 -3",
+        "",
+    ],
 )
 def test_rules_survive_being_written(text: str) -> None:
     """Their text reads back equal, and is as it was given."""
@@ -180,10 +216,19 @@ def test_rules_survive_being_written(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["ban", "ban 3", "ban 3:", "ban :3", "ban x:3", "boost 3:3", "ban 3:3 2", "boost 1:1 1e9", "boost 1:1 101", "ban 5-3:1", "ban 1,:2",
-     "ban 1:2 ban 3:4", "forbid 1:2", "ban *,1:2", "ban 1:99999"],
+     "ban 1:2 ban 3:4", "forbid 1:2", "ban *,1:2", "ban 1:99999",
+     "topk", "topk 0", "topk 3:0", "topk x:2", "topk 1:2,3", "topk 2 1", "topk 3:"],
 )  # fmt: skip
 def test_text_that_is_no_rule_is_refused(text: str) -> None:
     """In a sentence that shows what a rule looks like."""
     with pytest.raises(UsageError) as caught:
         parse_route(text)
     assert "ban 3:7" in caught.value.hint
+
+
+def test_topk_without_layers_is_for_all() -> None:
+    """As the star says; the last rule for a layer holds."""
+    assert parse_route("topk 2") == parse_route("topk *:2")
+    route = parse_route("topk 2; topk 1:4")
+    assert [chosen_in(route, layer, 3) for layer in range(3)] == [2, 4, 2]
+    assert chosen_in(parse_route("topk 1:4"), 0, 3) == 3

@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from gptoss_chat.model.route import NO_EXPERT, parse_route
 from gptoss_chat.model.spec import ModelSpec
 from gptoss_chat.model.synthetic import config_of
 from gptoss_chat.model.transformer import Transformer
 
-from .conftest import Case, run, token_ids
+from .conftest import CASES, Case, run, token_ids
 
 
 def _unpack(blocks: Tensor, scales: Tensor) -> Tensor:
@@ -91,6 +92,56 @@ def test_logits_and_routing_equal_transformers(case: Case, load: Callable[[Path]
     torch.testing.assert_close(
         weights_TLK, torch.stack([scores for scores, _ in routed], dim=1).half(), atol=1e-3, rtol=0
     )
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_other_topk_equals_a_transformers_model_of_that_k(
+    count: int, load: Callable[[Path], Transformer], tmp_path: Path
+) -> None:
+    """The rule `topk k` on a model of 3 is what transformers computes when its config says k: logits, ids and weights."""
+    transformers = pytest.importorskip("transformers")
+    case = CASES[0]
+    folder = case.write(tmp_path / "model")
+    config = transformers.GptOssConfig(
+        **{**config_of(case.spec, "hf"), "num_experts_per_tok": count},
+        attn_implementation="eager",
+        experts_implementation="eager",
+    )
+    peer = transformers.GptOssForCausalLM(config).float().eval()
+    peer.load_state_dict(_peer_weights(folder, case.spec), strict=True)
+    routed: list[tuple[Tensor, Tensor]] = []
+    logits: list[Tensor] = []
+    for block in peer.model.layers:
+        block.mlp.router.register_forward_hook(lambda _module, _inputs, output: routed.append(output[1:]))
+        block.mlp.router.register_forward_hook(
+            lambda router, inputs, _output: logits.append(
+                torch.nn.functional.linear(inputs[0].reshape(-1, case.spec.hidden), router.weight, router.bias)
+            )
+        )
+    ids_T = token_ids(case.spec)
+    with torch.no_grad():
+        expected_TV = peer(ids_T[None]).logits[0]
+
+    model = load(folder)
+    steering = model.steering_for(parse_route(f"topk {count}"))
+    table, entropy_TL = torch.arange(3, dtype=torch.int32), torch.empty(len(ids_T), case.spec.layers)
+    logits_TV, experts_TLK, weights_TLK = model.forward(
+        ids_T, 0, table, model.new_kv_pool(3), all_logits=True, steering=steering, entropy_out=entropy_TL
+    )
+
+    assert (logits_TV - expected_TV).abs().max() < 1e-4
+    assert experts_TLK.shape[2] == max(count, case.spec.experts_per_token)
+    assert torch.equal(experts_TLK[..., :count], torch.stack([ids for ids, _ in _by_id(routed)], dim=1).to(torch.uint8))
+    want_TLK = torch.stack([scores for _, scores in _by_id(routed)], dim=1).half()
+    torch.testing.assert_close(weights_TLK[..., :count], want_TLK, atol=1e-3, rtol=0)
+    assert (experts_TLK[..., count:] == NO_EXPERT).all()
+    p_TLE = torch.stack(logits, dim=1).double().softmax(-1)
+    torch.testing.assert_close(entropy_TL.double(), -(p_TLE * p_TLE.log2()).sum(-1), atol=1e-4, rtol=0)
+
+
+def _by_id(routed: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """(ids, weights) of each layer; the router's hook gives (weights, ids)."""
+    return [(ids, scores) for scores, ids in routed]
 
 
 def test_spec_read_back_equals_what_was_written(case: Case, tmp_path: Path) -> None:
