@@ -20,7 +20,12 @@ from gptoss_chat.kernels.int8 import Int8Matrix
 
 VARIABLE = "GPTOSS_CHAT_CPU"
 REFERENCE = "reference"
-_NAMES = {"avx2": "C++, AVX2", "portable": "C++, any processor"}
+_NAMES = {
+    "avx512": "C++, AVX-512 VNNI",
+    "avx2": "C++, AVX2",
+    "neon": "C++, NEON",
+    "portable": "C++, any processor",
+}
 _OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense")
 
 
@@ -33,7 +38,7 @@ class Backend:
         self._operators: Operators | None = None
 
     def use(self, name: str) -> None:
-        """Run `name` from now on: "auto", "avx2", "portable" or "reference". Raises UsageError for what isn't here."""
+        """Run `name` from now on: "auto", "reference" or one of `library.available()`. Raises UsageError for what isn't here."""
         sets = library.available()
         choices = () if isinstance(sets, library.Missing) else sets
         if name == "auto":

@@ -9,7 +9,7 @@ import pytest
 from gptoss_chat.kernels import backend
 from gptoss_chat.kernels.cpu import library
 
-COMPILED = ["avx2", "portable"]
+COMPILED = list(library.INSTRUCTION_SETS)
 
 
 def _use(name: str) -> Iterator[str]:

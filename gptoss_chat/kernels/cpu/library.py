@@ -10,7 +10,7 @@ from typing import Any
 
 from gptoss_chat.kernels import cpu
 
-INSTRUCTION_SETS = ("avx2", "portable")  # the best first
+INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
 _INTERFACE = 2  # as gptoss_interface() in src/portable.cpp
 

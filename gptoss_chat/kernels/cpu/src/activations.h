@@ -42,6 +42,13 @@ GPTOSS_INLINE float quantise_block(const float* x, int8_t* q) {
     return peak / 127.0f;
 }
 
+// A row of activations as int8 weights want it: in its natural order.
+struct Int8Row {
+    const int8_t* q;      // [blocks][32]
+    const float* scale;   // [blocks]
+    const int32_t* sums;  // [blocks]: of the block's q
+};
+
 // Rows of activations as MXFP4 weights want them. Low nibbles of a block hold its even inputs and high nibbles its odd
 // ones; two blocks share a 64-byte group: even inputs of both, then odd inputs of both.
 struct SplitRow {

@@ -1,29 +1,20 @@
 // The inner products in AVX2; knows nothing of experts, threads or where results go.
 //
-// MXFP4: a nibble becomes the byte 12 + 2 * value (0 to 24), so that unsigned x signed multiplication takes it. 16-bit
-// sums start at -12 * (the activations that will be added), which cancels the 12 exactly: sums wrap around on the way,
-// yet a lane's true total is at most 16 * 12 * 127 = 24,384 and fits.
+// 16-bit sums start at -12 * (the activations that will be added): they wrap around on the way, yet a lane's true total is
+// at most 16 * 12 * 127 = 24,384 and fits.
 #pragma once
-#include <immintrin.h>
-
-#include "activations.h"
+#include "isa_x86.h"
 
 namespace {
 
-struct Isa {
-    static constexpr int kPanelRows = 16;
+struct Isa : X86 {
     static constexpr int kTileTokens = 3;  // 2 x 3 sums of 16 lanes, 2 x 3 of floats, and operands: the 16 registers
 
-    static inline __m256i nibble_table() {
-        return _mm256_broadcastsi128_si256(
-            _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
-    }
     static inline float sum(__m256 v) {
         __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
         s = _mm_add_ps(s, _mm_movehl_ps(s, s));
         return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
     }
-    static inline __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
     static inline __m256i all4(const int8_t* p) {  // four bytes in every lane
         int32_t v;
         memcpy(&v, p, sizeof v);
@@ -63,36 +54,6 @@ struct Isa {
             }
         }
         for (int t = 0; t < NT; t++) y[t] = sum(acc[t]);
-    }
-
-    // 16 rows of MXFP4 as a panel: [blocks][8 groups of 4 inputs][16 rows][4] bytes and scales [blocks][16]. Groups
-    // 0-3 are the even inputs of a block, 4-7 the odd ones, as in SplitRow.
-    static void unpack_mxfp4(const uint8_t* w, const uint8_t* scales, int blocks, uint8_t* panel, float* panel_scale) {
-        const __m256i table = nibble_table(), low = _mm256_set1_epi8(15);
-        const size_t stride = size_t(blocks) * 16;
-        for (int b = 0; b < blocks; b++) {
-            for (int half = 0; half < 2; half++) {
-                const uint8_t* row = w + half * 8 * stride + b * 16;
-                const auto rows = [&](int r) {  // rows r and r + 4 of the eight
-                    return _mm256_inserti128_si256(
-                        _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + r * stride))),
-                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + (r + 4) * stride)), 1);
-                };
-                const __m256i z0 = rows(0), z1 = rows(1), z2 = rows(2), z3 = rows(3);
-                const __m256i a = _mm256_unpacklo_epi32(z0, z1), c = _mm256_unpackhi_epi32(z0, z1);
-                const __m256i d = _mm256_unpacklo_epi32(z2, z3), e = _mm256_unpackhi_epi32(z2, z3);
-                const __m256i group[4] = {_mm256_unpacklo_epi64(a, d), _mm256_unpackhi_epi64(a, d),
-                                          _mm256_unpacklo_epi64(c, e), _mm256_unpackhi_epi64(c, e)};
-                uint8_t* out = panel + b * 512 + half * 32;
-                for (int g = 0; g < 4; g++) {
-                    const __m256i even = _mm256_and_si256(group[g], low);
-                    const __m256i odd = _mm256_and_si256(_mm256_srli_epi16(group[g], 4), low);
-                    _mm256_store_si256(reinterpret_cast<__m256i*>(out + g * 64), _mm256_shuffle_epi8(table, even));
-                    _mm256_store_si256(reinterpret_cast<__m256i*>(out + 256 + g * 64), _mm256_shuffle_epi8(table, odd));
-                }
-            }
-            for (int r = 0; r < 16; r++) panel_scale[b * 16 + r] = e8m0(scales[size_t(r) * blocks + b]);
-        }
     }
 
     // A panel of 16 rows times NT rows of activations.
@@ -135,8 +96,7 @@ struct Isa {
     // activations in their natural order. Signs move to the weights, so that |activation| x weight is unsigned x signed;
     // a pair is at most 2 * 127 * 127 = 32,258.
     template <int NT>
-    static void tile_int8(const int8_t* w, const uint16_t* scales, int blocks, const int8_t* const* q,
-                          const float* const* x_scale, float (*y)[8]) {
+    static void tile_int8(const int8_t* w, const uint16_t* scales, int blocks, const Int8Row* x, float (*y)[8]) {
         const __m256i ones = _mm256_set1_epi16(1);
         __m256 acc[NT];
         for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
@@ -147,15 +107,15 @@ struct Isa {
             for (int g = 0; g < 8; g++) {
                 const __m256i weights = load(w + b * 256 + g * 32);
                 for (int t = 0; t < NT; t++) {
-                    const __m256i x = all4(q[t] + b * kBlock + g * 4);
-                    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
+                    const __m256i q = all4(x[t].q + b * kBlock + g * 4);
+                    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(weights, q));
                     s[t] = _mm256_add_epi32(s[t], _mm256_madd_epi16(pairs, ones));
                 }
             }
             const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + b * 8));
             const __m256 scale = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
             for (int t = 0; t < NT; t++)
-                acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s[t]), _mm256_mul_ps(scale, _mm256_broadcast_ss(x_scale[t] + b)),
+                acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s[t]), _mm256_mul_ps(scale, _mm256_broadcast_ss(x[t].scale + b)),
                                          acc[t]);
         }
         for (int t = 0; t < NT; t++) _mm256_storeu_ps(y[t], acc[t]);

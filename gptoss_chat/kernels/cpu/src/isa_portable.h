@@ -28,16 +28,15 @@ struct Isa {
     }
 
     template <int NT>
-    static void tile_int8(const int8_t* w, const uint16_t* scales, int blocks, const int8_t* const* q,
-                          const float* const* x_scale, float (*y)[8]) {
+    static void tile_int8(const int8_t* w, const uint16_t* scales, int blocks, const Int8Row* x, float (*y)[8]) {
         for (int t = 0; t < NT; t++) {
             for (int r = 0; r < 8; r++) y[t][r] = 0;
             for (int b = 0; b < blocks; b++)
                 for (int r = 0; r < 8; r++) {
                     int sum = 0;
                     for (int i = 0; i < kBlock; i++)
-                        sum += w[b * 256 + i / 4 * 32 + r * 4 + i % 4] * q[t][b * kBlock + i];
-                    y[t][r] += float(sum) * (bf16_to_float(scales[b * 8 + r]) * x_scale[t][b]);
+                        sum += w[b * 256 + i / 4 * 32 + r * 4 + i % 4] * x[t].q[b * kBlock + i];
+                    y[t][r] += float(sum) * (bf16_to_float(scales[b * 8 + r]) * x[t].scale[b]);
                 }
         }
     }

@@ -72,45 +72,39 @@ int pack_int8(const uint16_t* w, int8_t* values, uint16_t* scales, int64_t O, in
     return kDone;
 }
 
-template <int NT>
-void tile_rows(const int8_t* values, const uint16_t* scales, int blocks, const int8_t* q, const float* x_scale,
-               float (*out)[8]) {
-    const int8_t* q_rows[NT];
-    const float* scale_rows[NT];
-    for (int t = 0; t < NT; t++) {
-        q_rows[t] = q + size_t(t) * blocks * kBlock;
-        scale_rows[t] = x_scale + size_t(t) * blocks;
-    }
-    Isa::tile_int8<NT>(values, scales, blocks, q_rows, scale_rows, out);
-}
-
 // y [T, O] of x [T, I] and the packed matrix; bias may be null.
 int linear_int8(const float* x, const int8_t* values, const uint16_t* scales, const float* bias, float* y, int64_t T,
                 int64_t I, int64_t O, int threads) {
     const int blocks = int(I / kBlock);
     Scratch<int8_t> q(T * I);
     Scratch<float> x_scale(T * blocks);
-    if (!q.data || !x_scale.data) return kNoMemory;
+    Scratch<int32_t> sums(T * blocks);
+    Scratch<Int8Row> rows(T);
+    if (!q.data || !x_scale.data || !sums.data || !rows.data) return kNoMemory;
+    for (int64_t t = 0; t < T; t++) rows.data[t] = {q.data + t * I, x_scale.data + t * blocks, sums.data + t * blocks};
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(static)
-        for (int64_t b = 0; b < T * blocks; b++) x_scale.data[b] = quantise_block(x + b * kBlock, q.data + b * kBlock);
+        for (int64_t b = 0; b < T * blocks; b++) {
+            x_scale.data[b] = quantise_block(x + b * kBlock, q.data + b * kBlock);
+            int32_t sum = 0;
+            for (int i = 0; i < kBlock; i++) sum += q.data[b * kBlock + i];
+            sums.data[b] = sum;
+        }
 #pragma omp for schedule(dynamic, 2)
         for (int64_t group = 0; group < (O + 7) / 8; group++) {
             const int8_t* v = values + group * blocks * 256;
             const uint16_t* s = scales + group * blocks * 8;
-            const int rows = O - group * 8 < 8 ? int(O - group * 8) : 8;
+            const int count = O - group * 8 < 8 ? int(O - group * 8) : 8;
             for (int64_t t = 0; t < T; t += 4) {
                 float out[4][8] = {};
                 const int n = T - t < 4 ? int(T - t) : 4;
-                const int8_t* q_t = q.data + t * I;
-                const float* scale_t = x_scale.data + t * blocks;
-                if (n == 1) tile_rows<1>(v, s, blocks, q_t, scale_t, out);
-                if (n == 2) tile_rows<2>(v, s, blocks, q_t, scale_t, out);
-                if (n == 3) tile_rows<3>(v, s, blocks, q_t, scale_t, out);
-                if (n == 4) tile_rows<4>(v, s, blocks, q_t, scale_t, out);
+                if (n == 1) Isa::tile_int8<1>(v, s, blocks, rows.data + t, out);
+                if (n == 2) Isa::tile_int8<2>(v, s, blocks, rows.data + t, out);
+                if (n == 3) Isa::tile_int8<3>(v, s, blocks, rows.data + t, out);
+                if (n == 4) Isa::tile_int8<4>(v, s, blocks, rows.data + t, out);
                 for (int i = 0; i < n; i++)
-                    for (int r = 0; r < rows; r++)
+                    for (int r = 0; r < count; r++)
                         y[(t + i) * O + group * 8 + r] = out[i][r] + (bias ? bias[group * 8 + r] : 0);
             }
         }

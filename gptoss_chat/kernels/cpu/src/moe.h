@@ -35,6 +35,16 @@ struct Products {
         : panel(size_t(I::kPanelRows) * max_blocks * kBlock), panel_scale(size_t(I::kPanelRows) * max_blocks) {}
     bool ok() const { return panel.data && panel_scale.data; }
 
+    // A panel times `width` rows, at most NT.
+    template <int NT, int Rows>
+    static void tile(int width, const uint8_t* panel, const float* panel_scale, int blocks, const SplitRow* x,
+                     float (*out)[Rows]) {
+        if (width == NT)
+            I::template tile_mxfp4<NT>(panel, panel_scale, blocks, x, out);
+        else if constexpr (NT > 1)
+            tile<NT - 1>(width, panel, panel_scale, blocks, x, out);
+    }
+
     template <int NT>
     static void row_by_row(const uint8_t* w, const uint8_t* s, int blocks, int rows, const SplitRow* x, float* y,
                            int stride) {
@@ -55,9 +65,7 @@ struct Products {
                     for (int64_t t = 0; t < n; t += I::kTileTokens) {
                         float out[I::kTileTokens][I::kPanelRows];
                         const int width = n - t < I::kTileTokens ? int(n - t) : I::kTileTokens;
-                        if (width == 3) I::template tile_mxfp4<3>(panel.data, panel_scale.data, blocks, x + t, out);
-                        if (width == 2) I::template tile_mxfp4<2>(panel.data, panel_scale.data, blocks, x + t, out);
-                        if (width == 1) I::template tile_mxfp4<1>(panel.data, panel_scale.data, blocks, x + t, out);
+                        tile<I::kTileTokens>(width, panel.data, panel_scale.data, blocks, x + t, out);
                         for (int i = 0; i < width; i++) memcpy(y + (t + i) * stride + r, out[i], sizeof out[i]);
                     }
                 }

@@ -4,9 +4,35 @@
 
 #include "exports.h"
 
-extern "C" __attribute__((visibility("default"))) int gptoss_has_avx2() {
-#ifdef GPTOSS_WITH_AVX2
+#if defined(GPTOSS_WITH_NEON) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+#define GPTOSS_HAS(name) extern "C" __attribute__((visibility("default"))) int gptoss_has_##name()
+
+GPTOSS_HAS(avx2) {
+#ifdef GPTOSS_WITH_X86
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 0;
+#endif
+}
+
+GPTOSS_HAS(avx512) {
+#ifdef GPTOSS_WITH_X86
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#else
+    return 0;
+#endif
+}
+
+GPTOSS_HAS(neon) {
+#if defined(GPTOSS_WITH_NEON) && defined(__linux__)
+    constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
+    return (getauxval(AT_HWCAP) & kDotProduct) != 0;
+#elif defined(GPTOSS_WITH_NEON)
+    return 1;  // every Apple processor has them
 #else
     return 0;
 #endif
