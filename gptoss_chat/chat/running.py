@@ -21,17 +21,26 @@ from gptoss_chat.engine.types import (
     TokenEvent,
     Usage,
 )
+from gptoss_chat.errors import HistoryError
 from gptoss_chat.harmony import render
-from gptoss_chat.history import Store, encode_routes
+from gptoss_chat.history import Store, decode_routes, encode_routes, with_draws_of
 
 SAVE_EVERY_S = 0.25  # how much of an answer a kill -9 can cost
 
 
 class RunningTurn:
-    """One turn. `begun_ids` are the tokens of a stopped answer that is gone on with; `closing` ends it early."""
+    """One turn. `begun_ids` are what the answer begins with, and `begun_by` the reply whose tokens they are: this one, that is
+    gone on with, or one that it branches from; `closing` ends it early."""
 
     def __init__(
-        self, store: Store, model: LoadedModel, turn: Turn, begun_ids: tuple[int, ...], closing: threading.Event
+        self,
+        store: Store,
+        model: LoadedModel,
+        turn: Turn,
+        begun_ids: tuple[int, ...],
+        closing: threading.Event,
+        *,
+        begun_by: str,
     ) -> None:
         self._store = store
         self._model = model
@@ -39,6 +48,7 @@ class RunningTurn:
         self._closing = closing
         self._reply = Reply(model.encoding, turn.options.stop)
         self._begun_ids = begun_ids
+        self._begun_by = begun_by
         self._saved_s = time.monotonic()
         self._reasoning = Stopwatch()
 
@@ -50,7 +60,9 @@ class RunningTurn:
         messages = messages_of(path, date=date, options=turn.options)
         prompt = render(encoding, messages) + list(self._begun_ids)
         for token_id in self._begun_ids:
-            self._reply.feed(token_id)
+            begun = self._reply.feed(token_id)
+            if self._begun_by != turn.reply_node_id:  # nobody has been told of it yet
+                turn.emit(*begun)
         earlier_s = (self._store.node(turn.reply_node_id).usage or {}).get("reasoning_s", 0.0)
         self._reasoning = Stopwatch(earlier_s)
         sampling = dataclasses.replace(turn.options.sampling, stop_ids=encoding.stop_ids)
@@ -117,11 +129,22 @@ class RunningTurn:
             reasoning=reply.reasoning,
             raw_ids=reply.raw_ids,
             usage=_usage_row(finished.usage, reason, self._reasoning.elapsed_s),
-            routes=_routes_blob(finished.routes),
+            routes=self._routes_blob(finished.routes),
         )
         if status is TurnStatus.COMPLETE and not self._closing.is_set():
             self._warm()
         return TurnFinished(status, reason, reply.answer, reply.reasoning, finished.usage, finished.error)
+
+    def _routes_blob(self, routes: RouteRecord | None) -> bytes | None:
+        if routes is None or not len(routes.token_ids):
+            return None
+        earlier = self._store.routes(self._begun_by) if self._begun_ids else None
+        if earlier is None:
+            return encode_routes(routes)
+        try:
+            return encode_routes(with_draws_of(routes, decode_routes(earlier)))
+        except HistoryError:  # a damaged record of another answer: this one is whole without it
+            return encode_routes(routes)
 
     def _warm(self) -> None:
         """Prefill the canonical rendering of the answer while the reader reads, so that the next turn prefills only its prompt."""
@@ -142,10 +165,6 @@ _STATUS = {
 
 def _usage_row(usage: Usage, reason: FinishReason, reasoning_s: float) -> dict[str, object]:
     return {**dataclasses.asdict(usage), "reason": reason.value, "reasoning_s": reasoning_s}
-
-
-def _routes_blob(routes: RouteRecord | None) -> bytes | None:
-    return encode_routes(routes) if routes is not None and len(routes.token_ids) else None
 
 
 class Stopwatch:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import logging
 import queue
 import threading
@@ -18,11 +17,11 @@ from typing import assert_never
 
 from gptoss_chat.chat.events import TurnFinished, TurnStatus
 from gptoss_chat.chat.loading import LoadedModel, Loader
+from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
 from gptoss_chat.history import Store
-from gptoss_chat.model.route import parse_route, route_text
 
 KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
 _log = logging.getLogger(__name__)
@@ -140,19 +139,43 @@ class Session:
         if node.role != "assistant" or node.parent_id is None or node.status == "complete":
             raise UsageError("This answer is complete.", "Only a stopped answer can be gone on with.")
         # Rules for the router are part of the answer: it goes on under those it began with.
-        options = dataclasses.replace(options, route=parse_route(json.loads(node.sampling).get("route", "")))
+        options = dataclasses.replace(options, route=options_of(node, options).route)
         self.store.reopen_reply(reply_node_id)
         turn = Turn(node.conversation_id, node.parent_id, node.id, options)
-        self._jobs.put(_Job(turn, tuple(node.raw_ids)))
+        self._jobs.put(_Job(turn, tuple(node.raw_ids), node.id))
         return turn
 
-    def _reply_to(self, conversation_id: str, user_node_id: str, options: TurnOptions) -> Turn:
-        sampling = {k: v for k, v in dataclasses.asdict(options.sampling).items() if k != "stop_ids"}
-        route = {"route": route_text(options.route)} if options.route else {}
-        settings = json.dumps({"developer": options.developer, "stop": options.stop, **sampling, **route})
+    def branch(self, branching: Branching, options: TurnOptions) -> Turn:
+        """Another answer that begins as an earlier one does and leaves it at a token: a sibling; the old one stays.
+
+        With the options of the earlier one (`options_of`), the keys and values of what precedes the token are in the cache,
+        unless it was long ago or changed the router. Raises UsageError where nothing can follow.
+        """
+        node = self.store.node(branching.reply_id)
+        if node.role != "assistant" or node.parent_id is None or not 0 <= branching.kept <= len(node.raw_ids):
+            raise UsageError("Only an answer's own tokens can be replaced.", "Pick a token of an answer.")
+        if node.model != self.model_name or self._model is None:
+            raise UsageError(f"That answer is of the model '{node.model}', which is not loaded.", "Change to it first.")
+        stop_ids = self._model.encoding.stop_ids
+        if not branching.token_ids or stop_ids & set(branching.token_ids):
+            raise UsageError("The answer would end there.", "Pick a token that something can follow.")
+        begun_ids = (*node.raw_ids[: branching.kept], *branching.token_ids)
+        return self._reply_to(node.conversation_id, node.parent_id, options, branching, begun_ids)
+
+    def _reply_to(
+        self,
+        conversation_id: str,
+        user_node_id: str,
+        options: TurnOptions,
+        branching: Branching | None = None,
+        begun_ids: tuple[int, ...] = (),
+    ) -> Turn:
+        settings = settings_text(options, branching)
         reply = self.store.begin_reply(conversation_id, user_node_id, self.model_name, options.effort, settings)
+        if begun_ids:  # a process that ends before the first save leaves what can be gone on with
+            self.store.save_partial(reply.id, "", "", begun_ids)
         turn = Turn(conversation_id, user_node_id, reply.id, options)
-        self._jobs.put(_Job(turn, ()))
+        self._jobs.put(_Job(turn, begun_ids, branching.reply_id if branching else reply.id))
         return turn
 
     # The pump thread -----------------------------------------------------------------------------------------------
@@ -209,7 +232,10 @@ class Session:
             else:
                 from gptoss_chat.chat.running import RunningTurn
 
-                finished = RunningTurn(self.store, self._model, turn, job.begun_ids, self._closing).run()
+                running = RunningTurn(
+                    self.store, self._model, turn, job.begun_ids, self._closing, begun_by=job.begun_by
+                )
+                finished = running.run()
         except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
             if not isinstance(error, GptossChatError):
                 _log.exception("turn %s", turn.reply_node_id)
@@ -223,7 +249,8 @@ class Session:
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Job:
     turn: Turn
-    begun_ids: tuple[int, ...]  # tokens of a stopped answer that is gone on with
+    begun_ids: tuple[int, ...]  # what the answer begins with
+    begun_by: str  # the reply that these are of: itself, stopped and gone on with, or the one that is branched from
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

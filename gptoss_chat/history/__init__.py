@@ -1,6 +1,6 @@
 """The history: a conversation tree in SQLite that overwrites nothing; it knows nothing of models or screens."""
 
-from gptoss_chat.history.routes import StoredRouting, decode_routes, encode_routes
+from gptoss_chat.history.routes import StoredRouting, decode_routes, encode_routes, with_draws_of
 from gptoss_chat.history.store import Store
 from gptoss_chat.history.values import HIT_END, HIT_START, Conversation, Hit, Listed, Node
 
@@ -15,4 +15,5 @@ __all__ = [
     "StoredRouting",
     "decode_routes",
     "encode_routes",
+    "with_draws_of",
 ]

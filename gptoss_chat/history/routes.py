@@ -108,6 +108,33 @@ def decode_routes(blob: bytes) -> StoredRouting:
     return StoredRouting(start, **arrays)
 
 
+def with_draws_of(routes: Routing, earlier: Routing) -> StoredRouting:
+    """`routes`, with what `earlier` knows of how tokens were drawn where both hold the same and `routes` does not know.
+
+    A reply that goes on from another was given its beginning, and the cache may have forgotten that it was drawn once. The
+    alternatives hold for the first token that differs too: only what stands before it made them.
+    """
+    import numpy as np
+
+    kept = {name: getattr(routes, name) for name in StoredRouting.__slots__}
+    both = min(len(routes.token_ids), len(earlier.token_ids))
+    same = routes.token_ids[:both] == earlier.token_ids[:both]
+    shared = both if same.all() else int(np.argmin(same))
+    if routes.start != earlier.start or earlier.alternative_ids.shape[1] != routes.alternative_ids.shape[1]:
+        return StoredRouting(**kept)
+    end = min(shared + 1, both)
+    unknown_T = np.isnan(routes.logprobs[:end]) & np.isnan(routes.alternative_logprobs[:end]).all(axis=1)
+    for name in ("alternative_ids", "alternative_logprobs", "logprobs"):
+        kept[name] = getattr(routes, name).copy()
+        kept[name][:end][unknown_T] = getattr(earlier, name)[:end][unknown_T]
+    if shared < end and unknown_T[shared]:
+        is_it = (earlier.alternative_ids[shared] == routes.token_ids[shared]) & ~np.isnan(
+            earlier.alternative_logprobs[shared]
+        )
+        kept["logprobs"][shared] = earlier.alternative_logprobs[shared][is_it][0] if is_it.any() else np.nan
+    return StoredRouting(**kept)
+
+
 def _columns(
     tokens: int, layers: int, chosen: int, alternatives: int | None = None
 ) -> list[tuple[str, str, tuple[int, ...]]]:
