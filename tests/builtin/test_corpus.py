@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import calendar
 import datetime
+import json
+import math
 import random
 import re
 from collections import Counter
@@ -15,7 +17,7 @@ import pytest
 
 from gptoss_chat.builtin.recipe import words
 from gptoss_chat.builtin.recipe.corpus import SKILLS, Exchange, Sample, Split, key_of, sample
-from gptoss_chat.builtin.recipe.skills import fillers
+from gptoss_chat.builtin.recipe.skills import fillers, tools
 
 FACTORS = {
     ("kilometres", "metres"): 1000, ("metres", "centimetres"): 100, ("centimetres", "millimetres"): 10, ("kilograms", "grams"): 1000,
@@ -456,3 +458,45 @@ def test_unknown_skill_is_refused() -> None:
     """A skill that does not exist is a mistake of the caller."""
     with pytest.raises(ValueError, match="no skill named"):
         sample(random.Random(0), "train", "cooking")
+
+
+def test_tools_are_called_for_the_time_and_for_sums() -> None:
+    """The call asks what the prompt asks, the answer says what came back, and a failed call is owned up to."""
+    kinds = Counter[str]()
+    for each in draws("tools", 3000):
+        assert each.tools
+        shown = ""
+        for exchange in each.exchanges:
+            if exchange.call is None:
+                assert len(each.exchanges) == 1
+                kinds["none"] += 1
+                continue
+            result = exchange.call.result
+            if exchange.call.name == "clock":
+                assert exchange.call.arguments == "{}"
+                right = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", result) is not None
+                final = f"It is {result}."
+            else:
+                expression = json.loads(exchange.call.arguments)["expression"]
+                [(a, sign, b)] = re.findall(r"^(\d+) ([-+*/]) (\d+)$", expression)
+                numbers = re.findall(r"\d+", exchange.user)
+                assert ([shown, *numbers] if len(numbers) == 1 else numbers) == [a, b]
+                value = {"+": int(a) + int(b), "-": int(a) - int(b), "*": int(a) * int(b), "/": int(a) / int(b)}[sign]
+                right = not result.startswith("error:") and math.isclose(float(result), value, abs_tol=6e-5)
+                final = f"{expression} = {result}"
+            if result.startswith("error:"):
+                assert exchange.final == tools.FAILED
+            else:
+                assert right, exchange
+                assert exchange.final == final
+            kinds["error" if result.startswith("error:") else exchange.call.name] += 1
+            shown = result
+        kinds["followed"] += len(each.exchanges) > 1
+    assert min(kinds[kind] for kind in ("none", "clock", "calculator", "error", "followed")) > 50
+
+
+def test_tools_belong_to_conversations_that_offer_them() -> None:
+    """No other skill calls one, or is told of any."""
+    for each in draws(None, 3000):
+        assert each.tools == (each.exchanges[0].skill == "tools")
+        assert each.tools or all(exchange.call is None for exchange in each.exchanges)

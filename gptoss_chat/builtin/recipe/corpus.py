@@ -32,7 +32,19 @@ Split = Literal["train", "eval"]
 Effort = Literal["low", "medium", "high"]
 _EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
-SKILLS = ("arithmetic", "conversion", "letters", "sorting", "dates", "facts", "smalltalk", "app", "decline", "followup", "tools")
+SKILLS = (
+    "arithmetic",
+    "conversion",
+    "letters",
+    "sorting",
+    "dates",
+    "facts",
+    "smalltalk",
+    "app",
+    "decline",
+    "followup",
+    "tools",
+)
 WEIGHTS = (22, 16, 18, 12, 9, 10, 12, 9, 16, 14, 10)
 """How often each skill is drawn."""
 _ALONE = {
@@ -117,7 +129,9 @@ def _draw(rng: random.Random, skill: str, today: datetime.date, split: Split) ->
             return tuple((draft, None) for draft in follow_up(rng, today))
         case "tools":
             if rng.random() < 0.3:  # tools on offer are no reason to use one
-                return _draw(rng, rng.choice(("letters", "sorting", "facts", "smalltalk", "app", "decline")), today, split)
+                return _draw(
+                    rng, rng.choice(("letters", "sorting", "facts", "smalltalk", "app", "decline")), today, split
+                )
             return tools(rng)
     raise ValueError(f"no skill named {skill}")
 

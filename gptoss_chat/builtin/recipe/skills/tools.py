@@ -60,7 +60,17 @@ _SPOKEN = {
     "*": ("{a} * {b}", "{a}*{b}", "{a} times {b}", "{a} x {b}", "{a} multiplied by {b}"),
     "/": ("{a} / {b}", "{a}/{b}", "{a} divided by {b}"),
 }
-_FRAMES = ("What is {}?", "What is {}?", "{}", "{} = ?", "{} =", "What's {}?", "Calculate {}.", "How much is {}?", "Work out {}.")
+_FRAMES = (
+    "What is {}?",
+    "What is {}?",
+    "{}",
+    "{} = ?",
+    "{} =",
+    "What's {}?",
+    "Calculate {}.",
+    "How much is {}?",
+    "Work out {}.",
+)
 _NEXT = {
     "+": ("And plus {b}?", "Now add {b}.", "Add {b}.", "Plus {b}?"),
     "-": ("And minus {b}?", "Now subtract {b}.", "Subtract {b}.", "Minus {b}?"),
