@@ -148,7 +148,10 @@ class Encoder:
 
 
 def batch_of(encoder: Encoder, chosen: Sequence[Encoded]) -> Batch:
-    """Pads conversations, all with tools or all without, to one length. Those that do not depend on the date share a prefix of the same effort."""
+    """Pads conversations, all with tools or all without, to one length.
+
+    Those that do not depend on the date share a prefix of the same effort.
+    """
     tools = chosen[0].tools
     assert all(item.tools == tools for item in chosen), "prefixes are of one length"
     prefixes: dict[tuple[str, str], int] = {}
