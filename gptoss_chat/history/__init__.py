@@ -2,7 +2,7 @@
 
 from gptoss_chat.history.routes import StoredRouting, decode_routes, encode_routes, with_draws_of
 from gptoss_chat.history.store import Store
-from gptoss_chat.history.values import HIT_END, HIT_START, Conversation, Hit, Listed, Node
+from gptoss_chat.history.values import HIT_END, HIT_START, Conversation, Hit, Listed, Node, ToolCall
 
 __all__ = [
     "HIT_END",
@@ -13,6 +13,7 @@ __all__ = [
     "Node",
     "Store",
     "StoredRouting",
+    "ToolCall",
     "decode_routes",
     "encode_routes",
     "with_draws_of",

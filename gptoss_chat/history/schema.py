@@ -67,6 +67,12 @@ MIGRATIONS: tuple[str, ...] = (
         since REAL NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE IF NOT EXISTS calls (   -- of tools, by the replies that made any
+        node_id TEXT PRIMARY KEY REFERENCES node (id) ON DELETE CASCADE,
+        calls TEXT NOT NULL            -- a JSON list of [name, arguments, result or null, text_at, reasoning_at]
+    ) STRICT;
+    """,
 )
 
 # The index over the settled texts, made anew from them.

@@ -21,10 +21,11 @@ from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import listing
 from gptoss_chat.history.database import is_damage, note_damage, open_database, told
 from gptoss_chat.history.owner import is_alive, own_name
-from gptoss_chat.history.values import Conversation, Hit, Listed, Node
+from gptoss_chat.history.values import Conversation, Hit, Listed, Node, ToolCall
 
 _NODE = (
-    "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling"
+    "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling, "
+    "(SELECT calls FROM calls WHERE node_id = node.id) AS calls"
 )
 _CONVERSATION = "id, title, model, date, created, updated, leaf_id"
 
@@ -141,13 +142,27 @@ class Store:
         with self._write() as db:
             db.execute("UPDATE node SET status = 'streaming', owner = ? WHERE id = ?", (own_name(), node_id))
 
-    def save_partial(self, node_id: str, text: str, reasoning: str, raw_ids: Sequence[int]) -> None:
-        """Save what is written of a reply so far; cheap enough for several times a second."""
+    def save_partial(
+        self,
+        node_id: str,
+        text: str,
+        reasoning: str,
+        raw_ids: Sequence[int],
+        calls: Sequence[ToolCall] | None = None,
+    ) -> None:
+        """Save what is written of a reply so far; cheap enough for several times a second. `calls` None: as last saved."""
         with self._write() as db:
+            if calls is not None:
+                _put_calls(db, node_id, calls)
             db.execute(
                 "UPDATE node SET text = ?, reasoning = ?, raw_ids = ? WHERE id = ?",
                 (_storable(text), _storable(reasoning), _pack(raw_ids), node_id),
             )
+
+    def set_sampling(self, node_id: str, sampling: str) -> None:
+        """Say more of how a reply is drawn: what is known only once its turn has come."""
+        with self._write() as db:
+            db.execute("UPDATE node SET sampling = ? WHERE id = ?", (sampling, node_id))
 
     def finish_reply(
         self,
@@ -159,6 +174,7 @@ class Store:
         raw_ids: Sequence[int] | None = None,
         usage: dict[str, Any] | None = None,
         routes: bytes | None = None,
+        calls: Sequence[ToolCall] | None = None,
     ) -> None:
         """Close a reply, in one transaction. What is None stays as it was last saved."""
         changes: dict[str, Any] = {"status": str(status), "owner": None}
@@ -173,6 +189,8 @@ class Store:
         with self._write() as db:
             names = ", ".join(f"{name} = ?" for name in changes)
             db.execute(f"UPDATE node SET {names} WHERE id = ?", (*changes.values(), node_id))
+            if calls is not None:
+                _put_calls(db, node_id, calls)
             if routes is not None:
                 db.execute("INSERT OR REPLACE INTO routes (node_id, blob) VALUES (?, ?)", (node_id, routes))
             db.execute(
@@ -190,7 +208,7 @@ class Store:
 
     def path_to(self, node_id: str) -> list[Node]:
         """The messages from the root to `node_id`."""
-        names = ", ".join(f"node.{name}" for name in _NODE.split(", "))
+        names = ", ".join(name if name.startswith("(") else f"node.{name}" for name in _NODE.split(", "))
         with self._read() as db:
             rows = db.execute(
                 f"""WITH RECURSIVE up (id, parent_id, depth) AS (
@@ -234,8 +252,10 @@ class Store:
             for node in nodes:
                 values = {**dataclasses.asdict(node), "raw_ids": _pack(node.raw_ids)}
                 values["usage"] = None if node.usage is None else json.dumps(node.usage)
+                del values["calls"]
                 row = [_storable(value) if isinstance(value, str) else value for value in values.values()]
                 db.execute(f"INSERT INTO node ({', '.join(values)}) VALUES ({', '.join('?' * len(row))})", row)
+                _put_calls(db, node.id, node.calls)
             db.executemany("INSERT INTO routes (node_id, blob) VALUES (?, ?)", routes.items())
 
     def leaf_under(self, node_id: str) -> str:
@@ -350,7 +370,18 @@ def _node(row: sqlite3.Row) -> Node:
     values = dict(row)
     values["raw_ids"] = _unpack(values["raw_ids"])
     values["usage"] = json.loads(values["usage"]) if values["usage"] else None
+    values["calls"] = tuple(ToolCall(*call) for call in json.loads(values["calls"])) if values["calls"] else ()
     return Node(**values)
+
+
+def _put_calls(db: sqlite3.Connection, node_id: str, calls: Sequence[ToolCall]) -> None:
+    if calls:
+        rows = json.dumps(
+            [dataclasses.astuple(call) for call in calls]
+        )  # in ASCII: no lone surrogate can be in the way
+        db.execute("INSERT OR REPLACE INTO calls (node_id, calls) VALUES (?, ?)", (node_id, rows))
+    else:
+        db.execute("DELETE FROM calls WHERE node_id = ?", (node_id,))
 
 
 def _pack(ids: Sequence[int]) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history.store import Store
-from gptoss_chat.history.values import Conversation, Node
+from gptoss_chat.history.values import Conversation, Node, ToolCall
 
 FORMAT = "gptoss-chat conversation 1"
 
@@ -22,6 +22,7 @@ def to_json(store: Store, conversation_id: str) -> dict[str, Any]:
     for node in store.nodes(conversation.id):
         routes = store.routes(node.id)
         fields = {**dataclasses.asdict(node), "raw_ids": list(node.raw_ids)}
+        fields["calls"] = [dataclasses.asdict(call) for call in node.calls]
         messages.append({**fields, "routes": None if routes is None else base64.b64encode(routes).decode("ascii")})
     return {"format": FORMAT, "conversation": dataclasses.asdict(conversation), "messages": messages}
 
@@ -31,8 +32,18 @@ def to_markdown(store: Store, conversation_id: str) -> str:
     conversation = store.conversation(conversation_id)
     parts = [f"# {conversation.title}"]
     for node in store.path_to(conversation.leaf_id) if conversation.leaf_id else []:
-        parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{node.text}")
+        body = "\n\n".join([*map(_as_block, node.calls), node.text])
+        parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{body}")
     return "\n\n".join(parts) + "\n"
+
+
+def _as_block(call: ToolCall) -> str:
+    """A call and its result as a code block, with a fence that neither can close."""
+    text = f"{call.name} {call.arguments}" + ("" if call.result is None else f"\n{call.result}")
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def read_exports(text: str) -> list[dict[str, Any]]:
@@ -62,7 +73,9 @@ def add_export(store: Store, exported: dict[str, Any]) -> Conversation:
         for message in exported["messages"]:
             fields = dict(message)
             record = fields.pop("routes", None)
-            node = Node(**{**fields, "raw_ids": tuple(fields["raw_ids"]), "status": _settled(fields["status"])})
+            fields["raw_ids"] = tuple(fields["raw_ids"])
+            fields["calls"] = tuple(ToolCall(**call) for call in fields.get("calls", ()))
+            node = Node(**{**fields, "status": _settled(fields["status"])})
             nodes.append(node)
             if record is not None:
                 routes[node.id] = base64.b64decode(record, validate=True)
@@ -70,6 +83,8 @@ def add_export(store: Store, exported: dict[str, Any]) -> Conversation:
         for node in nodes:
             _check_texts(node)
             _check_numbers(node)
+            for call in node.calls:
+                _check_texts(call)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise HistoryError(f"The exported conversation is damaged: {error}.", "Export it again.") from error
     _check_tree(conversation, nodes)
@@ -92,11 +107,13 @@ def _settled(status: object) -> object:
     return "stopped" if status == "streaming" else status  # nobody here goes on writing it
 
 
-def _check_texts(value: Conversation | Node) -> None:
+def _check_texts(value: Conversation | Node | ToolCall) -> None:
     """Types as declared: a text where a number belongs would only come to light when it is shown."""
     for name, wanted in typing.get_type_hints(type(value)).items():
         content = getattr(value, name)
         if wanted in (str, str | None) and not isinstance(content, wanted):
+            raise TypeError(f"{name} is {content!r}")
+        if wanted is int and (type(content) is not int or content < 0):
             raise TypeError(f"{name} is {content!r}")
         if wanted is float and (isinstance(content, bool) or not isinstance(content, int | float)):
             raise TypeError(f"{name} is {content!r}")

@@ -23,9 +23,23 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a reply called. `result` is None until there is one, and for good where the reply was ended before.
+
+    `text_at` and `reasoning_at` are how many characters of the reply's text and reasoning stand before it.
+    """
+
+    name: str
+    arguments: str
+    result: str | None
+    text_at: int = 0
+    reasoning_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
-    """One message of the tree. `raw_ids` are a reply's tokens as sampled, its end token left out;
-    `sampling` is how it was drawn, in JSON."""
+    """One message of the tree. `raw_ids` are a reply's tokens as sampled, its end token left out, and where it called tools,
+    the tokens of their results too; `sampling` is how it was drawn, in JSON."""
 
     id: str
     conversation_id: str
@@ -40,6 +54,7 @@ class Node:
     usage: dict[str, Any] | None
     created: float
     sampling: str = "{}"
+    calls: tuple[ToolCall, ...] = ()
 
 
 HIT_START, HIT_END = "\x01", "\x02"

@@ -50,7 +50,10 @@ class Call:
         try:
             text = self.tool.run(self.arguments, stopped)
         except ToolError as error:
-            return f"{ERROR}{error}"
+            text = f"{ERROR}{error}"
+        text = text.encode("utf-8", errors="replace").decode(
+            "utf-8"
+        )  # lone surrogates can't be stored, or become tokens
         if len(text) > self.tool.output_characters:
             return f"{ERROR}{too_long(self.tool.output_characters)}"
         return text
