@@ -61,6 +61,9 @@ def load_model(
         tensor = _load(slot, entries, files)
         if slot.key.rsplit(".", 1)[-1] in _DENSE:
             matrices[slot.key] = prepare(tensor)
+            if isinstance(matrices[slot.key], Int8Matrix):
+                for name, _ in slot.parts:
+                    files.release(entries[name])
         else:
             tensors[slot.key] = tensor
         if progress is not None:

@@ -91,20 +91,32 @@ class MappedFiles:
     """Opens each file once and hands out tensors that are views of the mapping (never write to them)."""
 
     def __init__(self) -> None:
-        self._bytes: dict[Path, Tensor] = {}
+        self._files: dict[Path, tuple[mmap.mmap, Tensor]] = {}
 
     def tensor(self, entry: TensorEntry) -> Tensor:
         """The tensor of `entry`, without a copy where its bytes are aligned. Its dtype must be one of DTYPES."""
-        if entry.file not in self._bytes:
-            self._bytes[entry.file] = _map(entry.file)
-        raw = self._bytes[entry.file][entry.offset : entry.offset + entry.nbytes]
+        if entry.file not in self._files:
+            self._files[entry.file] = _map(entry.file)
+        raw = self._files[entry.file][1][entry.offset : entry.offset + entry.nbytes]
         dtype = DTYPES[entry.dtype]
         if entry.offset % dtype.itemsize:  # allowed by the format, though no known writer does it
             raw = raw.clone()
         return raw.view(dtype).view(entry.shape)
 
+    def release(self, entry: TensorEntry) -> None:
+        """Says that the bytes of `entry`, which `tensor` gave out, are not needed for now: this process lets go of their
+        pages, and a later use reads them again."""
+        advice = getattr(mmap, "MADV_DONTNEED", None)
+        if advice is None:
+            return
+        # Pages that hold a part of a neighbour stay.
+        first = -(-entry.offset // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = (entry.offset + entry.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
+        if end > first:
+            self._files[entry.file][0].madvise(advice, first, end - first)
 
-def _map(path: Path) -> Tensor:
+
+def _map(path: Path) -> tuple[mmap.mmap, Tensor]:
     try:
         with path.open("rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -112,4 +124,4 @@ def _map(path: Path) -> Tensor:
         raise CheckpointError(f"{path} can't be mapped into memory: {error.strerror}.") from error
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given buffer is not writable")
-        return torch.frombuffer(mapping, dtype=torch.uint8)
+        return mapping, torch.frombuffer(mapping, dtype=torch.uint8)
