@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gptoss_chat.engine.types import FinishReason, Usage
+from gptoss_chat.history.values import ToolCall
 
 if TYPE_CHECKING:  # the first painted frame does not wait for NumPy
     import numpy as np
@@ -53,6 +54,34 @@ class ToolCallDelta:
     text: str
 
 
+class CallState(StrEnum):
+    """How far a tool call has got."""
+
+    ASKED = "asked"  # it waits for the person: Turn.decide
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """The reply's call number `number` (from 0) is in another state. `about` is what would run, in words for the person;
+    `result` is what it gave back once it is done, and begins with `error: ` where it gave nothing."""
+
+    number: int
+    name: str
+    arguments: str
+    state: CallState
+    about: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNotice:
+    """What the person should know of the tools on offer, such as a server that did not start."""
+
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """One decoded token with its routing: experts uint8 [L, K], weights float16 [L, K], and alternatives (id, logprob)."""
@@ -75,6 +104,7 @@ class TurnFinished:
     reasoning: str
     usage: Usage | None
     error: Exception | None = None
+    calls: tuple[ToolCall, ...] = ()
 
 
-TurnEvent = Prefilling | ReasoningDelta | AnswerDelta | ToolCallDelta | Routed | TurnFinished
+TurnEvent = Prefilling | ReasoningDelta | AnswerDelta | ToolCallDelta | ToolUse | ToolNotice | Routed | TurnFinished

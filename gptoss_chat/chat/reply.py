@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from gptoss_chat.chat.events import AnswerDelta, ReasoningDelta, ToolCallDelta, TurnEvent
@@ -14,6 +15,7 @@ from gptoss_chat.harmony import (
     TextDelta,
     visible_channel,
 )
+from gptoss_chat.history.values import ToolCall
 
 BETWEEN_MESSAGES = "\n\n"  # of one answer: what is said before a tool call or the final message is its own paragraph
 
@@ -31,9 +33,13 @@ class Reply:
         self._held = ""
         self._channel = "answer"
         self._recipient = ""
+        self._arguments = ""
+        self._result: str | None = None  # of the call before it, while it is read
+        self._called = False  # the message before ended with a call: what follows, from its tool, is the result
         self._ended = False  # a message of the answer is over: the next one stands apart from it
         self.reasoning = ""
         self.answer = ""
+        self.calls: list[ToolCall] = []
         self.stopped = False
         self.raw_ids: list[int] = []
 
@@ -41,6 +47,13 @@ class Reply:
         """Take one token; return what it added."""
         self.raw_ids.append(token_id)
         return self._take(self._parser.feed(token_id))
+
+    @property
+    def open_call(self) -> ToolCall | None:
+        """The call whose arguments were the last thing written."""
+        if self._channel != "tool" or not self._recipient:
+            return None
+        return ToolCall(self._recipient, self._arguments, None, len(self.answer), len(self.reasoning))
 
     def close(self) -> list[TurnEvent]:
         """The reply is over: return what was held back."""
@@ -59,21 +72,35 @@ class Reply:
             match event:
                 case MessageStarted():
                     self._channel = "tool" if event.recipient else visible_channel(event.channel)
-                    self._recipient = event.recipient or ""
+                    self._recipient, self._arguments = event.recipient or "", ""
+                    if self._called and event.role == self.calls[-1].name:
+                        # A call ends what a model can write: only its tool speaks next, never the model in its name.
+                        self._result = ""
+                    self._called = False
                 case TextDelta(text=text):
                     events.extend(self._text(text))
                 case MessageEnded():
-                    if self._channel == "answer":  # a preamble, when another message follows
+                    if self._result is not None:
+                        self.calls[-1] = dataclasses.replace(self.calls[-1], result=self._result)
+                        self._result = None
+                    elif (call := self.open_call) is not None:
+                        self.calls.append(call)
+                        self._called = event.end == "call"
+                    elif self._channel == "answer":  # a preamble, when another message follows
                         events.extend(self._release())
                         self._ended = bool(self.answer)
                     self._channel, self._recipient = "answer", ""
         return events
 
     def _text(self, text: str) -> list[TurnEvent]:
+        if self._result is not None:
+            self._result += text
+            return []
         if self._channel == "reasoning":
             self.reasoning += text
             return [ReasoningDelta(text)]
         if self._channel == "tool":
+            self._arguments += text
             return [ToolCallDelta(self._recipient, text)]
         if self.stopped:
             return []

@@ -5,9 +5,20 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Sequence
 from typing import assert_never
 
-from gptoss_chat.chat.events import AnswerDelta, Prefilling, ReasoningDelta, Routed, TurnEvent, TurnFinished, TurnStatus
+from gptoss_chat.chat.events import (
+    AnswerDelta,
+    CallState,
+    Prefilling,
+    ReasoningDelta,
+    Routed,
+    ToolUse,
+    TurnEvent,
+    TurnFinished,
+    TurnStatus,
+)
 from gptoss_chat.chat.loading import LoadedModel
 from gptoss_chat.chat.prompt import messages_of
 from gptoss_chat.chat.reply import Reply
@@ -23,14 +34,19 @@ from gptoss_chat.engine.types import (
 )
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.harmony import render
-from gptoss_chat.history import Store, decode_routes, encode_routes, with_draws_of
+from gptoss_chat.harmony.encoding import Special
+from gptoss_chat.harmony.messages import FunctionTool, Message, ToolResult
+from gptoss_chat.history import Node, Store, ToolCall, decode_routes, encode_routes, with_draws_of
 
 SAVE_EVERY_S = 0.25  # how much of an answer a kill -9 can cost
 
 
 class RunningTurn:
-    """One turn. `begun_ids` are what the answer begins with, and `begun_by` the reply whose tokens they are: this one, that is
-    gone on with, or one that it branches from; `closing` ends it early."""
+    """One turn, in steps: each ends with a call of a tool, the last one with the turn.
+
+    `begun_ids` are what the answer begins with, and `begun_by` the reply whose tokens they are: this one, that is gone on
+    with, or one that it branches from; `tools` are the functions on offer; `closing` ends it early.
+    """
 
     def __init__(
         self,
@@ -41,34 +57,73 @@ class RunningTurn:
         closing: threading.Event,
         *,
         begun_by: str,
+        tools: tuple[FunctionTool, ...] = (),
     ) -> None:
+        self.model = model
+        self.turn = turn
+        self.tools = tools
         self._store = store
-        self._model = model
-        self._turn = turn
         self._closing = closing
         self._reply = Reply(model.encoding, turn.options.stop)
         self._begun_ids = begun_ids
         self._begun_by = begun_by
         self._saved_s = time.monotonic()
         self._reasoning = Stopwatch()
+        self._prompt: list[int] = []
+        self._record_from = 0
+        self._usage: Usage | None = None  # of the steps before
 
-    def run(self) -> TurnFinished:
-        """Generate, tell, save; returns the last event (not yet emitted)."""
-        encoding, turn = self._model.encoding, self._turn
+    @property
+    def calls(self) -> int:
+        """How many calls have got a result."""
+        return len(self._reply.calls)
+
+    def begin(self) -> TurnFinished | ToolCall:
+        """The first step: generate, tell, save. Returns a call that waits for its result, or the last event (not yet emitted)."""
+        turn = self.turn
         path = self._store.path_to(turn.user_node_id)
-        date = self._store.conversation(turn.conversation_id).date
-        messages = messages_of(path, date=date, options=turn.options)
-        prompt = render(encoding, messages) + list(self._begun_ids)
+        messages = self._messages(path)
+        self._prompt = render(self.model.encoding, messages)
+        self._record_from = len(render(self.model.encoding, messages[:-1], generate=False))
         for token_id in self._begun_ids:
             begun = self._reply.feed(token_id)
             if self._begun_by != turn.reply_node_id:  # nobody has been told of it yet
                 turn.emit(*begun)
+        for number, call in enumerate(self._reply.calls):
+            if call.result is not None:
+                turn.emit(ToolUse(number, call.name, call.arguments, CallState.DONE, result=call.result))
         earlier_s = (self._store.node(turn.reply_node_id).usage or {}).get("reasoning_s", 0.0)
         self._reasoning = Stopwatch(earlier_s)
-        sampling = dataclasses.replace(turn.options.sampling, stop_ids=encoding.stop_ids)
-        record_from = len(render(encoding, messages[:-1], generate=False))
-        request = GenerateRequest(tuple(prompt), sampling, record_from=record_from, route=turn.options.route)
-        generation = self._model.engine.submit(request)
+        return self._step()
+
+    def go_on(self, result: str) -> TurnFinished | ToolCall:
+        """The step after a call, with what its tool gave back. It extends what the cache holds: nothing is rendered anew."""
+        call, encoding = self._reply.open_call, self.model.encoding
+        assert call is not None
+        ids = [encoding.special(Special.CALL), *render(encoding, [ToolResult(call.name, result)])]
+        for token_id in ids:
+            self._reply.feed(token_id)
+        self._save()
+        return self._step()
+
+    def end(self, status: TurnStatus, reason: FinishReason, error: Exception | None = None) -> TurnFinished:
+        """End the turn where a call waits for its result; it can be gone on with, and asks for the call again."""
+        self._store.finish_reply(self.turn.reply_node_id, status=status)
+        reply = self._reply
+        return TurnFinished(status, reason, reply.answer, reply.reasoning, self._usage, error, self._calls())
+
+    def _messages(self, path: Sequence[Node]) -> list[Message]:
+        date = self._store.conversation(self.turn.conversation_id).date
+        return messages_of(path, date=date, options=self.turn.options, tools=self.tools)
+
+    def _step(self) -> TurnFinished | ToolCall:
+        turn, begun = self.turn, self._reply.raw_ids
+        sampling = dataclasses.replace(turn.options.sampling, stop_ids=self.model.encoding.stop_ids)
+        if sampling.max_tokens is not None and self._usage is not None:
+            sampling = dataclasses.replace(sampling, max_tokens=sampling.max_tokens - self._usage.generated_tokens)
+        prompt = (*self._prompt, *begun)
+        request = GenerateRequest(prompt, sampling, record_from=self._record_from, route=turn.options.route)
+        generation = self.model.engine.submit(request)
         try:
             while True:
                 generation.wait(0.05)
@@ -86,16 +141,17 @@ class RunningTurn:
                             return self._finish(event)
                         case _:
                             assert_never(event)
-                self._save_partial()
+                if time.monotonic() - self._saved_s >= SAVE_EVERY_S and self._reply.raw_ids:
+                    self._save()
         finally:
             generation.cancel()  # when the history fails in the middle, nobody reads the rest
 
     def _token(self, event: TokenEvent) -> list[TurnEvent]:
         if self._reply.stopped:
             return []
-        text = self._model.encoding.decode_bytes([event.token_id]).decode("utf-8", errors="replace")
+        text = self.model.encoding.decode_bytes([event.token_id]).decode("utf-8", errors="replace")
         routed = Routed(event.token_id, text, event.logprob, event.alternatives, event.experts, event.weights)
-        if event.token_id in self._model.encoding.stop_ids:
+        if event.token_id in self.model.encoding.stop_ids:
             # Kept out of the raw ids: an answer that is gone on with goes on before its end.
             return [routed]
         return [routed, *self._timed(self._reply.feed(event.token_id))]
@@ -108,18 +164,30 @@ class RunningTurn:
                 self._reasoning.stop()
         return events
 
-    def _save_partial(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._saved_s >= SAVE_EVERY_S and self._reply.raw_ids:
-            self._saved_s = now_s
-            self._store.save_partial(
-                self._turn.reply_node_id, self._reply.answer, self._reply.reasoning, self._reply.raw_ids
-            )
+    def _save(self) -> None:
+        reply = self._reply
+        self._saved_s = time.monotonic()
+        node_id = self.turn.reply_node_id
+        self._store.save_partial(node_id, reply.answer, reply.reasoning, reply.raw_ids, self._calls())
 
-    def _finish(self, finished: Finished) -> TurnFinished:
-        reply, turn = self._reply, self._turn
-        turn.emit(*reply.close())
+    def _calls(self) -> tuple[ToolCall, ...]:
+        """The calls so far, the one that has no result yet included."""
+        call = self._reply.open_call
+        return (*self._reply.calls, *([call] if call is not None else ()))
+
+    def _finish(self, finished: Finished) -> TurnFinished | ToolCall:
+        reply, turn = self._reply, self.turn
         self._reasoning.stop()
+        usage = self._usage = _together(self._usage, finished.usage)
+        limit = turn.options.sampling.max_tokens
+        call = reply.open_call
+        if call is not None and finished.reason is FinishReason.STOP and not reply.stopped:
+            if limit is None or usage.generated_tokens < limit:
+                self._save()
+                return call
+            finished = dataclasses.replace(finished, reason=FinishReason.LENGTH)
+        calls = self._calls()
+        turn.emit(*reply.close())
         reason = FinishReason.STOP if reply.stopped else finished.reason
         status = _STATUS[reason]
         self._store.finish_reply(
@@ -128,12 +196,13 @@ class RunningTurn:
             final=reply.answer,
             reasoning=reply.reasoning,
             raw_ids=reply.raw_ids,
-            usage=_usage_row(finished.usage, reason, self._reasoning.elapsed_s),
+            usage=_usage_row(usage, reason, self._reasoning.elapsed_s),
             routes=self._routes_blob(finished.routes),
+            calls=calls,
         )
         if status is TurnStatus.COMPLETE and not self._closing.is_set():
             self._warm()
-        return TurnFinished(status, reason, reply.answer, reply.reasoning, finished.usage, finished.error)
+        return TurnFinished(status, reason, reply.answer, reply.reasoning, usage, finished.error, calls)
 
     def _routes_blob(self, routes: RouteRecord | None) -> bytes | None:
         if routes is None or not len(routes.token_ids):
@@ -148,10 +217,8 @@ class RunningTurn:
 
     def _warm(self) -> None:
         """Prefill the canonical rendering of the answer while the reader reads, so that the next turn prefills only its prompt."""
-        path = self._store.path_to(self._turn.reply_node_id)
-        date = self._store.conversation(self._turn.conversation_id).date
-        messages = messages_of(path, date=date, options=self._turn.options)
-        self._model.engine.warm(render(self._model.encoding, messages, generate=False))
+        messages = self._messages(self._store.path_to(self.turn.reply_node_id))
+        self.model.engine.warm(render(self.model.encoding, messages, generate=False))
 
 
 _STATUS = {
@@ -161,6 +228,20 @@ _STATUS = {
     FinishReason.CANCELLED: TurnStatus.STOPPED,
     FinishReason.ERROR: TurnStatus.FAILED,
 }
+
+
+def _together(earlier: Usage | None, usage: Usage) -> Usage:
+    """The usage of a turn of several steps: what it computed adds up, what it reused is what the first step found."""
+    if earlier is None:
+        return usage
+    return dataclasses.replace(
+        usage,
+        reused_tokens=earlier.reused_tokens,
+        prefilled_tokens=earlier.prefilled_tokens + usage.prefilled_tokens,
+        generated_tokens=earlier.generated_tokens + usage.generated_tokens,
+        prefill_s=earlier.prefill_s + usage.prefill_s,
+        decode_s=earlier.decode_s + usage.decode_s,
+    )
 
 
 def _usage_row(usage: Usage, reason: FinishReason, reasoning_s: float) -> dict[str, object]:

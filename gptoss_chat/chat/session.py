@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import queue
 import threading
 from collections.abc import Callable
 from enum import StrEnum
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from gptoss_chat.chat.events import TurnFinished, TurnStatus
 from gptoss_chat.chat.loading import LoadedModel, Loader
@@ -21,7 +22,12 @@ from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
-from gptoss_chat.history import Store
+from gptoss_chat.history import Store, ToolCall
+
+if TYPE_CHECKING:  # met on the pump thread: the first frame does not wait for them
+    from gptoss_chat.chat.calling import Caller
+    from gptoss_chat.chat.running import RunningTurn
+    from gptoss_chat.tools.toolbox import Toolbox
 
 KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
 _log = logging.getLogger(__name__)
@@ -39,10 +45,13 @@ class Session:
     """Conversations on one model.
 
     `store` is the history; `load` brings the model (called once, on the pump thread, after `start`); `on_change` is called
-    from that thread whenever state or progress changed. Nothing heavy is imported before `start`.
+    from that thread whenever state or progress changed. `toolbox` holds the tools that may be offered; without one, those that
+    come with the program. Nothing heavy is imported before `start`.
     """
 
-    def __init__(self, store: Store, load: Loader, *, model_name: str, date: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, load: Loader, *, model_name: str, date: Callable[[], str], toolbox: Toolbox | None = None
+    ) -> None:
         self.store = store
         self.model_name = model_name
         self.state = ModelState.LOADING
@@ -52,7 +61,10 @@ class Session:
         self._load = load
         self._date = date
         self._model: LoadedModel | None = None
-        self._jobs: queue.Queue[_Job | _Change | None] = queue.Queue()
+        self._jobs: queue.Queue[_Job | _GoOn | _Change | None] = queue.Queue()
+        self._toolbox = toolbox
+        self._caller: Caller | None = None
+        self._calls: list[threading.Thread] = []  # of tools that are at work
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._pump, name="chat", daemon=True)
 
@@ -61,8 +73,10 @@ class Session:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop what runs, keep what was written, and end the threads. The store stays open: it is the caller's."""
+        """Stop what runs, keep what was written, and end the threads. Store and toolbox stay open: they are the caller's."""
         self._closing.set()
+        for thread in self._calls:
+            thread.join(timeout=10)
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10)
@@ -185,8 +199,10 @@ class Session:
         self._purge()
         while (job := self._jobs.get()) is not None:
             match job:
-                case _Job():
-                    self._run(job)
+                case _Job(turn=turn):
+                    self._run(turn, functools.partial(self._begin, job))
+                case _GoOn(running=running):
+                    self._run(running.turn, functools.partial(self._go_on, job))
                 case _Change(load=load):
                     self._load_model(load)
                 case _:
@@ -221,21 +237,10 @@ class Session:
         if self.on_change is not None:
             self.on_change()
 
-    def _run(self, job: _Job) -> None:
-        turn = job.turn
+    def _run(self, turn: Turn, step: Callable[[], TurnFinished | None]) -> None:
+        """Take a step of a turn. None: it waits for a tool, on a thread of its own, and other turns take theirs."""
         try:
-            if self._model is None:
-                raise self.error or GptossChatError("The model is not loaded.", "Start again.")
-            if turn.cancelled:  # taken back while it waited
-                self.store.finish_reply(turn.reply_node_id, status=TurnStatus.STOPPED)
-                finished = TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
-            else:
-                from gptoss_chat.chat.running import RunningTurn
-
-                running = RunningTurn(
-                    self.store, self._model, turn, job.begun_ids, self._closing, begun_by=job.begun_by
-                )
-                finished = running.run()
+            finished = step()
         except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
             if not isinstance(error, GptossChatError):
                 _log.exception("turn %s", turn.reply_node_id)
@@ -243,7 +248,69 @@ class Session:
             # A history that can't be written can't take this either; the reader is told of the first error.
             with contextlib.suppress(HistoryError):
                 self.store.finish_reply(turn.reply_node_id, status=TurnStatus.FAILED)
-        turn.emit(finished)
+        if finished is not None:
+            turn.emit(finished)
+
+    def _begin(self, job: _Job) -> TurnFinished | None:
+        from gptoss_chat.chat.running import RunningTurn
+        from gptoss_chat.tools.values import ToolStoppedError
+
+        turn, stopped = job.turn, TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
+        if self._model is None:
+            raise self.error or GptossChatError("The model is not loaded.", "Start again.")
+        try:
+            tools = () if turn.cancelled else self._tool_caller().offer(turn)
+        except ToolStoppedError:
+            tools = ()
+        if turn.cancelled:  # taken back while it waited
+            self.store.finish_reply(turn.reply_node_id, status=TurnStatus.STOPPED)
+            return stopped
+        running = RunningTurn(
+            self.store, self._model, turn, job.begun_ids, self._closing, begun_by=job.begun_by, tools=tools
+        )
+        return self._after(running, running.begin())
+
+    def _go_on(self, job: _GoOn) -> TurnFinished | None:
+        running = job.running
+        if running.model is not self._model:
+            error = GptossChatError("The model was changed while a tool was at work.", "Ask again.")
+            return running.end(TurnStatus.FAILED, FinishReason.ERROR, error)
+        return self._after(running, running.go_on(job.result))
+
+    def _after(self, running: RunningTurn, outcome: TurnFinished | ToolCall) -> TurnFinished | None:
+        from gptoss_chat.chat.calling import MOST_CALLS
+
+        if not isinstance(outcome, ToolCall):
+            return outcome
+        if running.calls > MOST_CALLS:
+            error = GptossChatError(
+                f"The model called tools more than {MOST_CALLS} times without an answer.", "Ask again."
+            )
+            return running.end(TurnStatus.FAILED, FinishReason.ERROR, error)
+        thread = threading.Thread(target=self._call, args=(running, outcome), name="tool", daemon=True)
+        self._calls = [*(call for call in self._calls if call.is_alive()), thread]
+        thread.start()
+        return None
+
+    def _call(self, running: RunningTurn, call: ToolCall) -> None:
+        """On the thread of a call: get its result, and let the turn go on with it when the model is free."""
+
+        def step() -> TurnFinished | None:
+            result = self._tool_caller().result_of(running.turn, running.calls, call, running.tools)
+            if result is None or self._closing.is_set():
+                return running.end(TurnStatus.STOPPED, FinishReason.CANCELLED)
+            self._jobs.put(_GoOn(running, result))
+            return None
+
+        self._run(running.turn, step)
+
+    def _tool_caller(self) -> Caller:
+        if self._caller is None:  # first met on the pump thread
+            from gptoss_chat.chat.calling import Caller
+            from gptoss_chat.tools.toolbox import Toolbox
+
+            self._caller = Caller(self.store, self._toolbox or Toolbox(), self._closing)
+        return self._caller
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -251,6 +318,12 @@ class _Job:
     turn: Turn
     begun_ids: tuple[int, ...]  # what the answer begins with
     begun_by: str  # the reply that these are of: itself, stopped and gone on with, or the one that is branched from
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _GoOn:
+    running: RunningTurn
+    result: str  # of the call that it waited for
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import HistoryError
+from gptoss_chat.harmony.messages import FunctionTool
 from gptoss_chat.history import Node
 from gptoss_chat.model.route import parse_route, route_text
 
@@ -53,6 +55,23 @@ def options_of(node: Node, usual: TurnOptions) -> TurnOptions:
         stop=tuple(settings.get("stop", usual.stop)),
         route=parse_route(settings.get("route", "")),
     )
+
+
+def with_tools(node: Node, tools: Sequence[FunctionTool]) -> str:
+    """The row's text, which says as well what the answer's prompt offered. Raises HistoryError for a damaged row."""
+    rows = [[tool.name, tool.description, tool.parameters] for tool in tools]
+    return json.dumps({**_settings(node), "tools": rows})
+
+
+def tools_of(node: Node) -> tuple[FunctionTool, ...] | None:
+    """What the answer's prompt offered; None where it had none yet. Raises HistoryError for a damaged row."""
+    found = _settings(node).get("tools")
+    if found is None:
+        return () if node.raw_ids else None
+    try:
+        return tuple(FunctionTool(str(name), str(about), parameters) for name, about, parameters in found)
+    except (TypeError, ValueError) as error:
+        raise _damaged() from error
 
 
 def branching_of(node: Node) -> Branching | None:

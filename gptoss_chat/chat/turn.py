@@ -22,7 +22,8 @@ class TurnOptions:
     """What a person may set for one prompt.
 
     `developer` is the instruction text above the conversation; `identity` replaces the first line of the system message;
-    `stop` are strings that end the answer (they are cut off). `route` changes the router from the prompt on.
+    `stop` are strings that end the answer (they are cut off). `route` changes the router from the prompt on. `tools` are the
+    names of the tools on offer; None: those of the conversation so far, and in a new one those that always are.
     """
 
     effort: Effort = "medium"
@@ -31,6 +32,11 @@ class TurnOptions:
     sampling: SamplingParams = field(default_factory=SamplingParams)
     stop: tuple[str, ...] = ()
     route: Route = ()
+    tools: tuple[str, ...] | None = None
+
+
+Decision = Literal["yes", "no", "always"]
+"""What the person says to a tool call; "always" is for this tool in this conversation."""
 
 
 class Turn:
@@ -48,10 +54,23 @@ class Turn:
         self._ready = threading.Condition()
         self._cancelled = threading.Event()
         self._finished: TurnFinished | None = None
+        self._decisions: dict[int, Decision] = {}
 
     def cancel(self) -> None:
         """Stop; what was written so far is kept."""
         self._cancelled.set()
+
+    def decide(self, call_number: int, decision: Decision) -> None:
+        """Say whether a tool call that was asked for may run; the first decision holds."""
+        with self._ready:
+            self._decisions.setdefault(call_number, decision)
+            self._ready.notify_all()
+
+    def decision(self, call_number: int, timeout_s: float) -> Decision | None:
+        """For the session: what was decided, waiting at most `timeout_s` for it."""
+        with self._ready:
+            self._ready.wait_for(lambda: call_number in self._decisions, timeout_s)
+            return self._decisions.get(call_number)
 
     @property
     def cancelled(self) -> bool:

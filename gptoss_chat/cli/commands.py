@@ -87,6 +87,13 @@ def chat(
         str | None,
         typer.Option("--route", help="Change the router: 'ban 3:7; boost 0-5:12 2.5; pin *:1' (layers:experts)."),
     ] = None,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option("--tool", help="Offer this tool, or a server's tools, and no others (repeatable)."),
+    ] = None,
+    allow_tools: Annotated[
+        bool, typer.Option("--allow-tools", help="With -p: run what the model calls without asking.")
+    ] = False,
     no_history: Annotated[bool, typer.Option("--no-history", help="Store nothing.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -116,10 +123,16 @@ def chat(
     if not one_shot and (json_ or jsonl or routes or file):
         raise UsageError("--json, --jsonl, --routes and --file go with -p.", 'Add -p "...".')
 
-    with open_session(paths, settings, model, no_history=no_history, later=not one_shot) as (session, options_folder):
+    if not one_shot and allow_tools:
+        raise UsageError("--allow-tools goes with -p.", "In the chat, each call asks.")
+
+    tools = tuple(tool) if tool else None
+    with open_session(
+        paths, settings, model, no_history=no_history, later=not one_shot, tools=tools
+    ) as (session, options_folder):  # fmt: skip
         options = turn_options(
             flags, settings, options_folder, effort=reasoning, developer=developer, identity=system,
-            stop=tuple(stop or ()), logprobs=logprobs, route=route or "",
+            stop=tuple(stop or ()), logprobs=logprobs, route=route or "", tools=tools,
         )  # fmt: skip
         conversation_id = conversation_of(session.store, continue_, resume)
         if one_shot:
@@ -130,6 +143,7 @@ def chat(
                 output="json" if json_ else "jsonl" if jsonl else "text",
                 show_reasoning=show_reasoning,
                 routes_file=routes,
+                allow_tools=allow_tools,
             )
             if session.store.notice:
                 print(printable(session.store.notice), file=sys.stderr)

@@ -16,10 +16,13 @@ from typing import Literal, assert_never
 
 from gptoss_chat.chat.events import (
     AnswerDelta,
+    CallState,
     Prefilling,
     ReasoningDelta,
     Routed,
     ToolCallDelta,
+    ToolNotice,
+    ToolUse,
     TurnEvent,
     TurnFinished,
     TurnStatus,
@@ -31,6 +34,7 @@ from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.text import printable
 
 INTERRUPTED = 130
+CALL_CHARACTERS = 200  # of a tool's arguments, and of its result, on stderr
 Output = Literal["text", "json", "jsonl"]
 
 
@@ -44,6 +48,7 @@ class OneShot:
     output: Output = "text"
     show_reasoning: bool = False
     routes_file: Path | None = None
+    allow_tools: bool = False
 
 
 def gather_prompt(words: str, files: Sequence[Path], stdin: str) -> str:
@@ -123,6 +128,13 @@ def _show(session: Session, turn: Turn, asked: OneShot, interrupted: threading.E
                 return TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
         for event in turn.poll():
             show.event(event)
+            if isinstance(event, ToolUse) and event.state is CallState.ASKED:
+                turn.decide(event.number, "yes" if asked.allow_tools else "no")
+                if not asked.allow_tools:
+                    print(
+                        f'{printable(event.name)} may not run: give --allow-tools, or set its allow to "always".',
+                        file=sys.stderr,
+                    )
             if isinstance(event, TurnFinished):
                 return event
 
@@ -161,8 +173,10 @@ class _Printer:
                 self._reasoning_open = True
                 sys.stderr.write(printable(text))
                 sys.stderr.flush()
-            case ToolCallDelta(text=text):
-                sys.stderr.write(printable(text))
+            case ToolUse(state=CallState.DONE):
+                print(_call_line(event), file=sys.stderr)
+            case ToolNotice(text=text):
+                print(printable(text), file=sys.stderr)
             case TurnFinished(answer=answer) if answer and not answer.endswith("\n"):
                 sys.stdout.write("\n")
                 sys.stdout.flush()
@@ -175,6 +189,12 @@ class _Printer:
         sys.stdout.flush()
 
 
+def _call_line(call: ToolUse) -> str:
+    """A call and its result on one line, cut where it is long."""
+    parts = (" ".join(printable(text).split()) for text in (call.name, call.arguments, "→", call.result))
+    return " ".join(part if len(part) <= CALL_CHARACTERS else part[: CALL_CHARACTERS - 1] + "…" for part in parts)
+
+
 def _as_json(event: TurnEvent, turn: Turn) -> dict[str, object]:
     match event:
         case Prefilling():
@@ -185,6 +205,10 @@ def _as_json(event: TurnEvent, turn: Turn) -> dict[str, object]:
             return {"type": "answer", "text": text}
         case ToolCallDelta():
             return {"type": "tool_call", **dataclasses.asdict(event)}
+        case ToolUse():
+            return {"type": "tool", **dataclasses.asdict(event)}
+        case ToolNotice(text=text):
+            return {"type": "notice", "text": text}
         case Routed():
             return {
                 "type": "token",
@@ -203,6 +227,9 @@ def _as_json(event: TurnEvent, turn: Turn) -> dict[str, object]:
                 "reason": event.reason.value,
                 "answer": event.answer,
                 "reasoning": event.reasoning,
+                "calls": [
+                    {"name": call.name, "arguments": call.arguments, "result": call.result} for call in event.calls
+                ],
                 "usage": usage,
                 "conversation": turn.conversation_id,
                 "reply": turn.reply_node_id,

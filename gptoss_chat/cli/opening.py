@@ -68,9 +68,17 @@ class _Shelf:
 
 @contextmanager
 def open_session(
-    paths: Paths, settings: Settings, model: str | None, *, no_history: bool, later: bool
+    paths: Paths,
+    settings: Settings,
+    model: str | None,
+    *,
+    no_history: bool,
+    later: bool,
+    tools: tuple[str, ...] | None = None,
 ) -> Iterator[tuple[Session, Path]]:
     """A session on the model asked for; closed, with its store, whatever happens.
+
+    `tools` are names of tools that will be asked for: raises UsageError where there is no such tool.
 
     With `later`, the history is opened at its first use and the memory is checked when the model is loaded: the screen is
     painted before either, and tells of both.
@@ -79,17 +87,21 @@ def open_session(
     from gptoss_chat.chat.session import Session
     from gptoss_chat.cli.options import today
     from gptoss_chat.history import Store
+    from gptoss_chat.tools.config import read_toolbox
 
     entry = catalog.find(model, settings)
+    toolbox = read_toolbox(paths)
+    toolbox.check(tools or ())
     if not later and (warning := _memory_warning(entry)):
         print(warning, file=sys.stderr)
     with _history_file(paths, no_history=no_history) as file:
         store = Store(file) if later else Store.open(file)
-        session = Session(store, _loader(entry, settings), model_name=entry.name, date=today)
+        session = Session(store, _loader(entry, settings), model_name=entry.name, date=today, toolbox=toolbox)
         try:
             yield session, entry.folder
         finally:
             session.close()
+            toolbox.close()
             store.close()
 
 

@@ -79,6 +79,7 @@ def turn_options(
     stop: tuple[str, ...] = (),
     logprobs: int = 0,
     route: str = "",
+    tools: tuple[str, ...] | None = None,
 ) -> TurnOptions:
     """What the flags and settings say about every prompt; raises UsageError."""
     sampling = dataclasses.replace(sampling_params(flags, settings, folder), logprobs=logprobs)
@@ -89,6 +90,7 @@ def turn_options(
         sampling=sampling,
         stop=stop,
         route=parse_route(route),
+        tools=tools,
     )
 
 

@@ -16,6 +16,8 @@ from gptoss_chat.chat.events import (
     ReasoningDelta,
     Routed,
     ToolCallDelta,
+    ToolNotice,
+    ToolUse,
     TurnEvent,
     TurnFinished,
 )
@@ -32,6 +34,7 @@ class Progress:
     reasoning: str = ""
     routed: tuple[Routed, ...] = ()
     finished: TurnFinished | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class LiveReply:
     tokens: int = 0
     stopping: bool = False
     finished: TurnFinished | None = None
+    calls: dict[int, ToolUse] = field(default_factory=dict)  # of tools, by number, each as it was last told
     _reasoning_from_s: float | None = None
     _reasoning_to_s: float | None = None
     _token_times_s: deque[float] = field(default_factory=deque)
@@ -90,6 +94,7 @@ class LiveReply:
         answer: list[str] = []
         reasoning: list[str] = []
         routed: list[Routed] = []
+        notices: list[str] = []
         for event in events:
             match event:
                 case Prefilling():
@@ -104,6 +109,10 @@ class LiveReply:
                     answer.append(text)
                 case ToolCallDelta():
                     self._end_reasoning()
+                case ToolUse():
+                    self.calls[event.number] = event
+                case ToolNotice(text=text):
+                    notices.append(text)
                 case Routed():
                     self._count_token()
                     routed.append(event)
@@ -112,7 +121,7 @@ class LiveReply:
                     self.finished = event
                 case _:
                     assert_never(event)
-        progress = Progress("".join(answer), "".join(reasoning), tuple(routed), self.finished)
+        progress = Progress("".join(answer), "".join(reasoning), tuple(routed), self.finished, tuple(notices))
         self.answer += progress.answer
         self.reasoning += progress.reasoning
         return progress
