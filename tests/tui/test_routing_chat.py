@@ -110,3 +110,33 @@ async def test_answer_is_made_again_under_rules(make_bench: MakeBench, store: St
         assert versions[0].usage is not None
         assert bench.engine.requests[1].sampling.seed == versions[0].usage["seed"]
         assert json.loads(versions[1].sampling)["route"] == want
+
+
+async def test_answer_goes_on_from_another_token(make_bench: MakeBench, store: Store) -> None:
+    """A in the routing of an answer, a text, Enter: a sibling stands in the chat that begins as the old one did."""
+    bench = make_bench()
+    async with bench.app.run_test(size=(120, 40)) as pilot:
+        await bench.send(pilot, "First")
+        await bench.settle(pilot)
+        first_id = bench.transcript.last_reply.entry.node_id  # type: ignore[union-attr]
+        await pilot.press("f2")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, RoutingScreen))
+        screen = bench.app.screen
+        assert isinstance(screen, RoutingScreen)
+        await bench.until(pilot, lambda: screen._findings is not None)
+        assert screen._findings is not None
+        routes = screen._findings.routes
+        place = "".join(routes.texts).index("said: First")
+        token = next(t for t in range(routes.tokens) if "".join(routes.texts[:t]) == "".join(routes.texts)[:place])
+        screen.query_one(TokenText).move(token)
+        await pilot.pause()
+        await pilot.press("a", *"heard ", "enter")
+        await bench.until(pilot, lambda: len(bench.engine.requests) == 2)
+        await bench.settle(pilot)
+        versions = store.siblings(first_id)
+        assert len(versions) == 2
+        assert versions[1].text.startswith("You heard ")
+        assert versions[1].reasoning == versions[0].reasoning
+        assert bench.answers[-1].startswith("You heard ")
+        kept = json.loads(versions[1].sampling)["branch"]["kept"]
+        assert versions[1].raw_ids[:kept] == versions[0].raw_ids[:kept]

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, OptionList, Static
 
 from gptoss_chat.errors import HistoryError
+from gptoss_chat.model.route import route_text
 from gptoss_chat.routing import CHANNELS, Routes, analysis
 from gptoss_chat.routing.findings import Findings, Scope
 from gptoss_chat.tui.screens.routing import DESCRIBES, RoutingScreen
+from gptoss_chat.tui.screens.routing_asking import InsteadScreen
+from gptoss_chat.tui.screens.routing_wishes import Branched, Wish
 from gptoss_chat.tui.widgets.routes_marks import COLOURINGS
 from gptoss_chat.tui.widgets.routes_panel import Grid, RoutesPanel
 from gptoss_chat.tui.widgets.routes_text import TokenText, wrap
@@ -84,13 +87,16 @@ async def test_cursor_shows_the_tokens_experts_and_weights() -> None:
         assert app.routing.look.token == token
         assert app.line("token").startswith(f"4 of {ROUTES.tokens} · “{ROUTES.texts[token]}”")
         assert "control · position 10 · turn 1 of 2" in app.line("token")
-        rows = app.panel.text().splitlines()[1:]
+        assert app.line("token").endswith(" · given")
+        assert "No alternatives: this token was given." in app.panel.text()
+        rows = app.panel.text().splitlines()[2:]
         entropy = analysis.gate_entropy_bits(ROUTES.weights_TLK[token][None])[0]
         for layer in range(LAYERS):
             for rank in range(CHOSEN):
                 expert, weight = ROUTES.experts_TLK[token, layer, rank], ROUTES.weights_TLK[token, layer, rank]
                 assert f"e{expert:<3}{weight:5.2f}" in rows[layer]
             assert f"{entropy[layer]:.2f} of 1.58" in rows[layer]
+            assert rows[layer].endswith(f"{ROUTES.entropy_TL[token, layer]:.2f} of 3.58")
         await pilot.press("end")
         assert app.routing.look.token == ROUTES.tokens - 1
         assert "turn 2 of 2" in app.line("token")
@@ -207,8 +213,8 @@ async def test_mouse_moves_the_cursor_and_picks_experts() -> None:
         assert app.routing.look.token == 3
         await settle(app, pilot)
         table = app.panel.text().splitlines()
-        column = table[1].index("e", 6) + 3
-        await pilot.click(RoutesPanel, offset=(1 + column, 1 + 1))  # under the border and the heading
+        column = table[2].index("e", 6) + 3
+        await pilot.click(RoutesPanel, offset=(1 + column, 1 + 2))  # under the border, the alternatives and the heading
         await pilot.pause()
         assert (app.routing.look.layer, app.routing.look.expert) == (0, ROUTES.experts_TLK[3, 0, 0])
         await pilot.click("#routes-tab-load")
@@ -217,6 +223,101 @@ async def test_mouse_moves_the_cursor_and_picks_experts() -> None:
         await pilot.click(RoutesPanel, offset=(1 + 4 + 2 * 9, 1 + 2 + 4))  # two columns an expert, a row a layer
         await pilot.pause()
         assert (app.routing.look.layer, app.routing.look.expert) == (4, 9)
+
+
+async def test_alternatives_are_shown_and_can_be_clicked() -> None:
+    """The likeliest tokens with their probabilities, in the row above the layers; a click asks to go on with it."""
+    app = ScreenApp(at_turn="two")
+    async with app.run_test(size=(100, 40)) as pilot:
+        await settle(app, pilot)
+        await pilot.press("end", "left")
+        token = app.routing.look.token
+        others = ROUTES.alternatives(token)
+        assert len(others) == 2
+        row = app.panel.text().splitlines()[0]
+        for other in others:
+            assert f"“{other.text}”" in row
+            assert f"{other.probability:4.0%}" in row
+        assert app.line("token").endswith(f"drawn with {ROUTES.probability(token):.1%}")
+        await pilot.click(RoutesPanel, offset=(1 + row.index(f"“{others[1].text}”"), 1))
+        await pilot.pause()
+        assert isinstance(app.screen, InsteadScreen)
+        assert app.screen.query_one(OptionList).highlighted == 1
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, RoutingScreen)
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("down", "enter"), ("space", "x", "enter")])
+async def test_token_is_replaced_by_an_alternative_or_a_text(keys: tuple[str, ...]) -> None:
+    """A asks; Enter takes the option under the bar, or the text as typed; the place among the reply's tokens goes with it."""
+    app = ScreenApp(at_turn="two")
+    wishes: list[Wish | None] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(app, pilot)
+        app.pop_screen()
+        screen = RoutingScreen(lambda: ROUTES, at_turn="two")
+        app.push_screen(screen, wishes.append)
+        await settle(app, pilot)
+        await pilot.press("end", "a")
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+        first, second = (other.token_id for other in ROUTES.alternatives(ROUTES.tokens - 1))
+        want = {1: first, 2: second, 3: " x"}[len(keys)]
+        texts = ROUTES.only_turn(1).texts
+        kept = len(texts) - 1 - texts.index("<|channel|>")  # the reply's first token
+        assert wishes == [Branched("two", kept, want)]
+
+
+async def test_prompt_tokens_are_not_replaced() -> None:
+    """A sentence says so, and nothing is asked."""
+    app = ScreenApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(app, pilot)
+        await pilot.press("a")
+        await pilot.pause()
+        assert isinstance(app.screen, RoutingScreen)
+        assert "own tokens" in app.line("about")
+
+
+async def test_rules_are_written_counted_and_clicked() -> None:
+    """R takes a line of rules, a bad one is a sentence; + and - change how many experts the layer gets; the keys are buttons."""
+    app = ScreenApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app, pilot)
+        layer = app.routing.look.layer
+        await pilot.press("minus", "minus", "minus", "minus")
+        assert route_text(app.routing.route) == f"topk {layer}:1"
+        await pilot.press("plus", "plus")
+        assert app.routing.route == ()  # the usual number again
+        await pilot.press("plus")
+        assert app.line("scope").startswith(f"topk {layer}:4 · G answers again")
+        await pilot.press("r")
+        await pilot.pause()
+        line = app.screen.query_one(Input)
+        assert line.value == f"topk {layer}:4"
+        line.value = "topk 2; boost *:1 -3"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert route_text(app.routing.route) == "topk *:2; boost *:1 -3"
+        await pilot.press("r")
+        await pilot.pause()
+        app.screen.query_one(Input).value = "topk 0"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "no expert" in app.line("about")
+        assert route_text(app.routing.route) == "topk *:2; boost *:1 -3"
+        await pilot.press("r")
+        await pilot.pause()
+        app.screen.query_one(Input).value = ""
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.routing.route == ()
+        keys = app.routing.query_one("#routes-keys", Static)
+        plain = str(keys.render())
+        await pilot.click("#routes-keys", offset=(1 + plain.index("x colours"), 0))
+        assert app.routing.colouring == COLOURINGS[1]
 
 
 async def test_full_size_gives_the_view_the_screen() -> None:

@@ -160,12 +160,12 @@ class ChatScreen(AskingScreen):
             self.notice.show("There is no answer yet.")
             return
         # The first frame does not wait for NumPy.
-        from gptoss_chat.tui.screens.routing import Steered
         from gptoss_chat.tui.screens.routing_source import answer_again, routing_screen
+        from gptoss_chat.tui.screens.routing_wishes import Wish
 
-        def back(steered: Steered | None) -> None:
-            if steered is not None:
-                self.begin(lambda: answer_again(self.session, steered, self.options))
+        def back(wish: Wish | None) -> None:
+            if wish is not None:
+                self.begin(lambda: answer_again(self.session, wish, self.options))
 
         self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=shown.node_id), back)
 

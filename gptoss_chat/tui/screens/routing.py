@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
@@ -17,36 +17,55 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.screen import Screen
+from textual.style import Style
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.model.route import Route, RouterRule, route_text
+from gptoss_chat.model.route import Route, parse_route, route_text
 from gptoss_chat.routing import Routes
 from gptoss_chat.routing.findings import Findings, Scope
+from gptoss_chat.routing.tokens import spelling_of_text
 from gptoss_chat.text import printable
+from gptoss_chat.tui.screens.routing_asking import InsteadScreen, RulesScreen
+from gptoss_chat.tui.screens.routing_wishes import Branched, Steered, Wish, toggled, with_more
 from gptoss_chat.tui.widgets.routes_marks import COLOURED_BY, COLOURINGS, Colouring, marks_of
 from gptoss_chat.tui.widgets.routes_panel import RoutesPanel
 from gptoss_chat.tui.widgets.routes_tabs import Tab
 from gptoss_chat.tui.widgets.routes_text import TokenText
-from gptoss_chat.tui.widgets.routes_views import ABOUT, VIEWS, Look, View, content_of, picked, scope_line, token_line
+from gptoss_chat.tui.widgets.routes_views import (
+    ABOUT,
+    ALTERNATIVES,
+    VIEWS,
+    Look,
+    View,
+    content_of,
+    picked,
+    scope_line,
+    token_line,
+)
 
 SIDE_BY_SIDE_COLUMNS: Final = 120
 DESCRIBES: Final = "It describes, and does not explain."
-KEYS: Final = (
-    "←→↑↓ token · 1-8, Tab view · , . layer · ; ' expert · Enter the token's expert · x colours · c channel · t turn · "
-    "f full size · b ban, p pin the expert, g answer again · Esc back"
-)
+# The texts of the line of keys; those with an action can be clicked.
+KEYS: Final[tuple[tuple[str, str], ...]] = (
+    ("Esc back", "close"), (" · ←→↑↓ token · 1-8 Tab view · ", ""),
+    (",", "layer(-1)"), (" ", ""), (".", "layer(1)"), (" layer · ", ""),
+    (";", "expert(-1)"), (" ", ""), ("'", "expert(1)"), (" expert · ", ""),
+    ("Enter its first", "first_expert"), (" · ", ""), ("x colours", "colouring"), (" · ", ""),
+    ("c channel", "channel"), (" · ", ""), ("t turn", "turn"), (" · ", ""), ("f full size", "full_size"), (" · ", ""),
+    ("a another token here", "instead(0)"), (" · ", ""), ("b ban", "rule('ban')"), (" · ", ""), ("p pin", "rule('pin')"),
+    (" · ", ""), ("-", "more(-1)"), (" ", ""), ("+", "more(1)"), (" experts a token · ", ""),
+    ("r rules", "rules"), (" · ", ""), ("g answer again", "regenerate"),
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Steered:
-    """What the screen returns when an answer is wanted anew under rules for the router."""
-
-    reply_id: str
-    route: Route
+def keys_line() -> Content:
+    """What the keys do, to read and to click."""
+    parts = ((text, Style.from_meta({"@click": f"screen.{action}"}) if action else Style()) for text, action in KEYS)
+    return Content.assemble(*parts)
 
 
-class RoutingScreen(Screen[Steered | None]):
+class RoutingScreen(Screen[Wish | None]):
     """Text above or to the left, a view of its routing below or to the right.
 
     `load` brings the routes and `rival_of` another version of a reply; they may take a while and are called in a thread.
@@ -90,8 +109,12 @@ class RoutingScreen(Screen[Steered | None]):
         Binding("c", "channel", "Channel", show=False),
         Binding("t", "turn", "Turn", show=False),
         Binding("f", "full_size", "Full size", show=False),
+        Binding("a", "instead(0)", "Another token here", show=False),
         Binding("b", "rule('ban')", "Ban the expert", show=False),
         Binding("p", "rule('pin')", "Pin the expert", show=False),
+        Binding("minus", "more(-1)", "Fewer experts a token", show=False),
+        Binding("plus,equals_sign", "more(1)", "More experts a token", show=False),
+        Binding("r", "rules", "Write the rules", show=False),
         Binding("g", "regenerate", "Answer again under the rules", show=False),
     ]
 
@@ -124,7 +147,7 @@ class RoutingScreen(Screen[Steered | None]):
             yield from (Tab(number, view) for number, view in enumerate(VIEWS, 1))
         yield Static("", id="routes-scope", classes="line", markup=False)
         yield Static("Reading …", id="routes-about", classes="line", markup=False)
-        yield Static(KEYS, id="routes-keys", classes="line", markup=False)
+        yield Static(keys_line(), id="routes-keys", classes="line")
 
     def on_mount(self) -> None:
         """Read off the loop, then show."""
@@ -223,8 +246,12 @@ class RoutingScreen(Screen[Steered | None]):
             self._say("#routes-token", token_line(self._findings.routes, event.token))
 
     def on_routes_panel_picked(self, event: RoutesPanel.Picked) -> None:
-        """An expert was clicked."""
-        self._choose(*picked(self.look, event.place))
+        """An expert was clicked, or another token."""
+        row, column = event.place
+        if row == ALTERNATIVES:
+            self.action_instead(column)
+        else:
+            self._choose(*picked(self.look, event.place))
 
     def on_tab_chosen(self, event: Tab.Chosen) -> None:
         """A view was clicked."""
@@ -283,12 +310,54 @@ class RoutingScreen(Screen[Steered | None]):
         if not self.has_class("-full"):
             self.query_one(TokenText).focus()
 
+    def action_instead(self, at: int) -> None:
+        """Ask what comes instead of the cursor's token, the alternative `at` to begin with, and go on from there."""
+        if self._findings is None:
+            return
+        routes, token = self._findings.routes, self.look.token
+        kept, reply_id = int(routes.reply_T[token]), routes.turn_ids[routes.turns_T[token]]
+        if kept < 0:
+            self._say("#routes-about", "Only the model's own tokens can be replaced: move on to the answer.")
+            return
+        others = routes.alternatives(token)
+
+        def go_on(instead: int | str | None) -> None:
+            if instead is not None:
+                self.dismiss(
+                    Branched(reply_id, kept, others[instead].token_id if isinstance(instead, int) else instead)
+                )
+
+        question = f"Go on from here with, instead of {spelling_of_text(routes.texts[token])}, as another version:"
+        options = [f"{other.probability:7.2%}  {spelling_of_text(other.text)}" for other in others]
+        self.app.push_screen(InsteadScreen(question, options, at), go_on)
+
     def action_rule(self, action: Literal["ban", "pin"]) -> None:
         """Ban or pin the chosen expert in its layer when the answer is made anew; again: no more."""
-        rule = RouterRule(action, (self.look.layer,), (self.look.expert,))
-        others = tuple(kept for kept in self.route if (kept.layers, kept.experts) != (rule.layers, rule.experts))
-        self.route = others if rule in self.route else (*others, rule)
+        self.route = toggled(self.route, action, self.look.layer, self.look.expert)
         self._show()
+
+    def action_more(self, step: int) -> None:
+        """More or fewer experts a token in the layer when the answer is made anew."""
+        if self._findings is not None:
+            routes = self._findings.routes
+            usual = routes.chosen
+            self.route = with_more(self.route, self.look.layer, step, usual=usual, experts=routes.experts)
+            self._show()
+
+    def action_rules(self) -> None:
+        """Write the rules out."""
+
+        def take(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                self.route = parse_route(text)
+            except GptossChatError as error:
+                self._say("#routes-about", str(error))
+                return
+            self._show()
+
+        self.app.push_screen(RulesScreen(route_text(self.route)), take)
 
     def action_regenerate(self) -> None:
         """Back, and ask for another version of the cursor's turn under the rules."""

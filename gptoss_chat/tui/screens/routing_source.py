@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from gptoss_chat import catalog
-from gptoss_chat.errors import CheckpointError, ModelNotFoundError
+from gptoss_chat.chat.stored import Branching, branching_of, options_of
+from gptoss_chat.errors import CheckpointError, ModelNotFoundError, UsageError
 from gptoss_chat.harmony import load_encoding
 from gptoss_chat.routing import KnownModel, Routes, conversation_routes, turn_routes
 from gptoss_chat.settings import Settings
-from gptoss_chat.tui.screens.routing import RoutingScreen, Steered
+from gptoss_chat.tui.screens.routing import RoutingScreen
+from gptoss_chat.tui.screens.routing_wishes import Branched, Steered, Wish
 
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
@@ -47,8 +49,21 @@ def routing_screen(session: Session, conversation_id: str, *, at_turn: str | Non
     return RoutingScreen(load, rival_of=rival_of, at_turn=at_turn)
 
 
-def answer_again(session: Session, steered: Steered, options: TurnOptions) -> Turn:
-    """Another version of the answer under the rules, with the seed of the old one: what differs comes of the rules."""
-    seed = (session.store.node(steered.reply_id).usage or {}).get("seed", options.sampling.seed)
-    sampling = dataclasses.replace(options.sampling, seed=seed)
-    return session.regenerate(steered.reply_id, dataclasses.replace(options, sampling=sampling, route=steered.route))
+def answer_again(session: Session, wish: Wish, options: TurnOptions) -> Turn:
+    """Another version of an answer, with the seed of the old one: what differs comes of the rules, or of the new token."""
+    node = session.store.node(wish.reply_id)
+    match wish:
+        case Steered(route=route):
+            branching = branching_of(node)
+            if branching is not None:  # it begins where the old one left a third
+                return session.branch(branching, dataclasses.replace(options_of(node, options), route=route))
+            seed = (node.usage or {}).get("seed", options.sampling.seed)
+            sampling = dataclasses.replace(options.sampling, seed=seed)
+            return session.regenerate(node.id, dataclasses.replace(options, sampling=sampling, route=route))
+        case Branched(kept=kept, instead=instead):
+            if session.loaded is None:
+                raise UsageError("The model is not loaded yet.", "Try again in a moment.")
+            ids = (instead,) if isinstance(instead, int) else tuple(session.loaded.encoding.encode_text(instead))
+            return session.branch(Branching(node.id, kept, ids), options_of(node, options))
+        case _:
+            assert_never(wish)

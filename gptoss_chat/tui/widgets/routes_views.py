@@ -11,6 +11,7 @@ from typing import Final, Literal, assert_never
 
 import numpy as np
 
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing import CHANNELS, Routes
 from gptoss_chat.routing.analysis import gate_entropy_bits
 from gptoss_chat.routing.findings import Findings, Scope
@@ -20,10 +21,13 @@ from gptoss_chat.tui.widgets.routes_panel import Cell, Grid, Table, heading, pad
 View = Literal["token", "load", "channels", "pairs", "words", "near", "turns", "versions"]
 VIEWS: Final[tuple[View, ...]] = ("token", "load", "channels", "pairs", "words", "near", "turns", "versions")
 WORD_COLUMNS: Final = 22
+ALTERNATIVE_COLUMNS: Final = 9
+ALTERNATIVES: Final = -1
+"""In the place of a row, says that what was picked is an alternative of the token, by its place among them."""
 
 # One line each: what is drawn. The screen adds that it describes and does not explain.
 ABOUT: Final[dict[View, str]] = {
-    "token": "The experts and weights of the token under the cursor, layer by layer, and the entropy of the weights.",
+    "token": "What else the model might have said here; the token's experts by layer, the entropy of weights and router.",
     "load": "The share of tokens that chose each expert, and how evenly a layer uses its experts.",
     "channels": "How much oftener an expert is chosen in analysis (orange) than in final (purple).",
     "pairs": "Of the tokens that chose the expert of a row, the share that also chose the one of a column.",
@@ -97,8 +101,15 @@ def token_line(routes: Routes, token: int) -> str:
     turn = f" · turn {routes.turns_T[token] + 1} of {len(routes.turn_ids)}" if len(routes.turn_ids) > 1 else ""
     return (
         f"{token + 1:,} of {routes.tokens:,} · {spelling_of_text(routes.texts[token])} · id {routes.token_ids_T[token]} · "
-        f"{CHANNELS[routes.channels_T[token]]} · position {routes.positions_T[token]}{turn}"
+        f"{CHANNELS[routes.channels_T[token]]} · position {routes.positions_T[token]}{turn} · {_drawn(routes, token)}"
     )
+
+
+def _drawn(routes: Routes, token: int) -> str:
+    chance = routes.probability(token)
+    if chance is not None:
+        return f"drawn with {chance:.1%}"
+    return "given" if routes.reply_T[token] < 0 else "not recorded how drawn"
 
 
 def scope_line(routes: Routes, look: Look) -> str:
@@ -122,14 +133,30 @@ def _grid(
 def _token(routes: Routes, look: Look) -> Table:
     experts_LK, weights_LK = routes.experts_TLK[look.token], routes.weights_TLK[look.token]
     entropy_L = gate_entropy_bits(weights_LK[None])[0].tolist()
-    rows = [heading("layer ", f"{'experts, by weight':<{11 * routes.chosen}}", "entropy")]
+    router_L = routes.entropy_TL[look.token].tolist()
+    others = [
+        Cell(
+            f" {padded(spelling_of_text(other.text), ALTERNATIVE_COLUMNS)}{other.probability:4.0%} ",
+            other.probability,
+            (ALTERNATIVES, at),
+        )
+        for at, other in enumerate(routes.alternatives(look.token))
+    ]
+    rows = [
+        tuple(others) or heading(f"No alternatives: this token was {_drawn(routes, look.token)}."),
+        heading("layer ", f"{'experts, by weight':<{11 * routes.chosen}}", "of weights    of router, bits"),
+    ]
     for layer, (ids, weights) in enumerate(zip(experts_LK.tolist(), weights_LK.tolist(), strict=True)):
         cells = [Cell(f"{layer:>5} ")]
         for expert, weight in zip(ids, weights, strict=True):
+            if expert == NO_EXPERT:
+                cells.append(Cell(" " * 11))
+                continue
             star = "*" if (layer, expert) == (look.layer, look.expert) else " "
             cells.append(Cell(f"{star}e{expert:<3}{weight:5.2f} ", min(1.0, 2 * weight), (layer, expert)))
-        rows.append((*cells, Cell(f" {entropy_L[layer]:5.2f} of {math.log2(routes.chosen):.2f}")))
-    return rows_of(rows, look.layer + 1)
+        router = "-" if math.isnan(router_L[layer]) else f"{router_L[layer]:.2f} of {math.log2(routes.experts):.3g}"
+        rows.append((*cells, Cell(f" {entropy_L[layer]:5.2f} of {math.log2(routes.chosen):.2f} {router:>10}")))
+    return rows_of(rows, look.layer + 2)
 
 
 def _words(findings: Findings, look: Look) -> Table:
