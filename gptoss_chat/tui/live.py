@@ -169,6 +169,11 @@ class LiveReplies:
         return self._past.get(node_id)
 
     @property
+    def calls(self) -> list[tuple[LiveReply, ToolUse]]:
+        """The tool calls of all of them, each as it was last told."""
+        return [(reply, call) for reply in self._replies for call in reply.calls.values()]
+
+    @property
     def first(self) -> LiveReply | None:
         """The reply that the model is writing, or will write next."""
         return self._replies[0] if self._replies else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from gptoss_chat.history import Node, Store
+    from gptoss_chat.history import Node, Store, ToolCall
 
 TITLES_SHOWN = 200
 
@@ -27,6 +27,7 @@ class Entry:
     error: str = ""
     reasoning_s: float | None = None
     context_tokens: int = 0
+    calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +96,5 @@ def _entry(node: Node, ids: list[str]) -> Entry:
         versions=len(ids),
         reasoning_s=usage.get("reasoning_s") if node.reasoning else None,
         context_tokens=usage.get("context_tokens", 0),
+        calls=node.calls,
     )

@@ -23,6 +23,7 @@ from gptoss_chat.tui.figures import status_of, waiting_for
 from gptoss_chat.tui.live import LiveReplies, LiveReply, Progress
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, read_entries, read_titles
+from gptoss_chat.tui.screens.consent import Consents
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.conversations import ConversationList
 from gptoss_chat.tui.widgets.find import FindBar
@@ -65,6 +66,7 @@ class TalkScreen(Screen[None]):
         self.conversation_id = conversation_id
         self._clock = clock
         self.live = LiveReplies()
+        self.consents = Consents(clock)
         self._watched: LiveReply | None = None  # whose figures the status line shows
         self._usage_of: dict[str, LiveReply] = {}  # conversation -> its last finished reply
         self._stored_tokens = 0  # context that the open conversation took when it was stored
@@ -165,6 +167,7 @@ class TalkScreen(Screen[None]):
             else:
                 widget.wait_for(waiting_for(self.session, widget.live, first=widget.live is self.live.first))
         self._show_status()
+        self.consents.look(self.app, self.live)
         self._tell()
 
     def _tell(self) -> None:
@@ -184,6 +187,8 @@ class TalkScreen(Screen[None]):
         return new
 
     def _note_progress(self, reply: LiveReply, progress: Progress) -> None:
+        for text in progress.notices:
+            self.notify(visible(text), title="Tools", severity="warning", timeout=20, markup=False)
         if progress.routed:
             self._watched = reply
             if self._map is not None:

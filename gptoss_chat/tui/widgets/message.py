@@ -15,6 +15,7 @@ from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.plain import visible_lines
 from gptoss_chat.tui.reading import Entry
+from gptoss_chat.tui.widgets.calls import Calls, live_lines, stored_lines
 from gptoss_chat.tui.widgets.heading import Heading
 from gptoss_chat.tui.widgets.reasoning import Reasoning
 
@@ -81,13 +82,15 @@ class ReplyMessage(MessageBox):
         self._reasoning_shown = len(entry.reasoning)
         # Held, not looked up: a reply may end before it is composed, or while it is taken off the screen.
         self.reasoning = Reasoning(entry.reasoning, entry.reasoning_s, unfolded=unfolded)
+        self.calls = Calls(stored_lines(entry.calls))
         self.answer: Answer = _answer(entry.text)
         self._foot = Static("", classes="foot", markup=False)
 
     def compose(self) -> ComposeResult:
-        """The label, the folded reasoning, the answer and the foot."""
+        """The label, the folded reasoning, the tools called, the answer and the foot."""
         yield self._heading
         yield self.reasoning
+        yield self.calls
         yield self.answer
         yield self._foot
 
@@ -107,6 +110,8 @@ class ReplyMessage(MessageBox):
             self.reasoning.feed(live.reasoning[self._reasoning_shown :])
             self._reasoning_shown = len(live.reasoning)
         self.reasoning.elapsed(live.reasoning_s)
+        if live.calls:
+            self.calls.show(live_lines(tuple(live.calls.values())))
         if len(live.answer) > self._answer_shown:
             self.answer.feed(live.answer[self._answer_shown :])
             self._answer_shown = len(live.answer)
@@ -132,7 +137,9 @@ class ReplyMessage(MessageBox):
             status=finished.status.value,
             error=error_text(finished.error) if finished.error else "",
             reasoning_s=live.reasoning_s,
+            calls=finished.calls or self.entry.calls,
         )
+        self.calls.show(stored_lines(self.entry.calls))
         self.live = None
         self._waiting = ""
         await self.answer.set_text(answer)
