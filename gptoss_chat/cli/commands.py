@@ -81,11 +81,16 @@ def chat(
         int, typer.Option("--logprobs", min=0, max=50, help="Alternatives to report with each token in --jsonl.")
     ] = 0,
     routes: Annotated[
-        Path | None, typer.Option("--routes", help="Write the experts of every token here (.csv or .npz).")
+        Path | None,
+        typer.Option(
+            "--routes", help="Write the routing of every token here, as `routes` does (.csv, .npz, .json, .html)."
+        ),
     ] = None,
     route: Annotated[
         str | None,
-        typer.Option("--route", help="Change the router: 'ban 3:7; boost 0-5:12 2.5; pin *:1' (layers:experts)."),
+        typer.Option(
+            "--route", help="Change the router: 'ban 3:7; boost 0-5:12 2.5; pin *:1; topk 2' (layers:experts)."
+        ),
     ] = None,
     tool: Annotated[
         list[str] | None,

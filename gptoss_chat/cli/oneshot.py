@@ -240,28 +240,16 @@ def _as_json(event: TurnEvent, turn: Turn) -> dict[str, object]:
 
 
 def _write_routes(session: Session, turn: Turn, file: Path) -> None:
-    """Write the turn's routing: .npz (arrays) or .csv (one row a token, layer and chosen expert)."""
-    from gptoss_chat.history import decode_routes
+    """Write the turn's routing as `gptoss-chat routes` does, in the form that the file's ending says; else CSV."""
+    from gptoss_chat.cli.routes import SUFFIXES, written
+    from gptoss_chat.routing import KnownModel, turn_routes
 
-    blob = session.store.routes(turn.reply_node_id)
-    if blob is None:
+    loaded = session.loaded
+    if loaded is None or session.store.routes(turn.reply_node_id) is None:
         return
-    routes = decode_routes(blob)
+    known = KnownModel(loaded.encoding, loaded.spec.experts if loaded.spec else None)
+    routes = turn_routes(session.store, turn.reply_node_id, lambda _: known)
     try:
-        if file.suffix == ".npz":
-            import numpy as np
-
-            np.savez_compressed(
-                file, start=routes.start, token_ids=routes.token_ids, experts=routes.experts, weights=routes.weights
-            )
-            return
-        with file.open("w", encoding="utf-8", newline="") as out:
-            out.write("position,token_id,layer,rank,expert,weight\n")
-            tokens, layers, ranks = routes.experts.shape
-            for t in range(tokens):
-                for layer in range(layers):
-                    for rank in range(ranks):
-                        expert, weight = routes.experts[t, layer, rank], routes.weights[t, layer, rank]
-                        out.write(f"{routes.start + t},{routes.token_ids[t]},{layer},{rank},{expert},{weight:.4f}\n")
+        file.write_bytes(written(routes, SUFFIXES.get(file.suffix.lower(), "csv")))
     except OSError as error:
         raise GptossChatError(f"Can't write {file}: {error.strerror}.", "Choose another place for --routes.") from error

@@ -55,7 +55,7 @@ def routes(
         raise UsageError("A difference is a table or JSON.", "Use --format table or json.")
     found = _selected(_scored(model, settings) if what == "-" else _stored(what, model, settings), turn, channel)
     if against is None:
-        content = _written(found, form)
+        content = written(found, form)
     else:
         content = _written_difference(found, _selected(_stored(against, model, settings), turn, channel), form)
     if output is not None:
@@ -79,7 +79,8 @@ def _form(format_: str | None, output: Path | None) -> str:
     return form
 
 
-def _written(routes: Routes, form: str) -> bytes:
+def written(routes: Routes, form: str) -> bytes:
+    """The bytes of a file in that format, one of FORMATS."""
     from gptoss_chat.routing import tables
     from gptoss_chat.routing.page import page
     from gptoss_chat.routing.summary import summarise, table

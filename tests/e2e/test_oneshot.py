@@ -54,6 +54,10 @@ def test_json_lines_tell_the_same_as_the_last_line(command: Command, tmp_path: P
     with np.load(routes) as stored:
         assert stored["experts"].shape == stored["weights"].shape
         assert len(stored["experts"]) >= len(tokens) - 1
+        drawn = stored["logprobs"][-(len(tokens) - 1) :]
+        assert drawn.tolist() == pytest.approx([row["logprob"] for row in tokens[:-1]], abs=1e-4)
+        likeliest = stored["alternative_ids"][-(len(tokens) - 1) :, :3]
+        assert likeliest.tolist() == [[other["id"] for other in row["alternatives"]] for row in tokens[:-1]]
 
 
 def test_continue_goes_on_in_the_same_conversation(command: Command) -> None:
