@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from rich.style import Style
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.widgets import Input
 
 from gptoss_chat.routing.colours import cividis
@@ -95,6 +96,33 @@ async def test_map_fits_its_panel(layers: int, experts: int, no_color: bool) -> 
         styles = [segment.style for line in lines[CAPTION_ROWS:] for segment in line if segment.style]
         colours = {colour for style in styles for colour in (style.color, style.bgcolor)}
         assert (colours & chosen != set()) is not no_color
+
+
+async def test_frame_repaints_changed_lines_and_waits_for_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only lines that differ are asked for anew; a frame that took long keeps the next one waiting, with its tokens kept."""
+    app = MapApp(6, 16)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.map.add(*token(6, 16, 1))
+        await pilot.pause(0.3)
+        asked: list[Region] = []
+        monkeypatch.setattr(app.map, "refresh", lambda *regions, **_: asked.extend(regions))
+        before = [strip.text for strip in app.map._shown]
+        app.map._wait_until_s = 0.0
+        ids, weights = token(6, 16, 1)
+        app.map.add(ids, weights)
+        app.map._frame()
+        rows = {y for region in asked for y in range(region.y, region.bottom)}
+        assert 0 in rows  # one token more
+        assert rows < set(range(len(before)))
+        asked.clear()
+        app.map._frame()
+        assert asked == []  # nothing came
+        monkeypatch.setattr("gptoss_chat.tui.widgets.routing.time.thread_time", lambda: 100.0)
+        app.map._drawn_since(99.0)
+        app.map.add(ids, weights)
+        app.map._frame()
+        assert asked == []
+        assert app.map._stale
 
 
 def test_tokens_are_folded_as_one_after_the_other() -> None:

@@ -6,6 +6,7 @@ Legend: L layers, E experts, K chosen, N tokens that came since the last frame.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -15,10 +16,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing.analysis import entropy_bits, shares
 from gptoss_chat.routing.colours import cividis
 from gptoss_chat.tui.widgets.routes_cells import EIGHTHS, Density, Painter, bars, density_for, pooled
@@ -26,7 +28,9 @@ from gptoss_chat.tui.widgets.routes_cells import EIGHTHS, Density, Painter, bars
 HISTORY_KEPT = 0.75  # of a cell's brightness, from one token to the next
 HISTORY_BRIGHT = 0.55  # the brightest that the past can look beside the present token
 HISTORY_TOKENS = 24  # older ones are darker than the darkest step
-FRAMES_PER_S = 12
+FRAMES_PER_S = 10  # at most
+DRAWING_SHARE = 0.02  # of the time that drawing may take: decoding waits meanwhile (one lock for all threads)
+LONGEST_WAIT_S = 0.25
 FOLD_AT_TOKENS = 256  # tokens kept as they came while nobody looks
 STEPS = 24
 CAPTION_ROWS = 2
@@ -73,7 +77,11 @@ class RoutingMap(Widget):
         self._tokens = 0
         self._painter = Painter(cividis(STEPS))
         self._drawn: tuple[object, list[Strip]] = (None, [])  # what they are for, and the lines
+        self._shown: list[Strip] = []  # the lines of the last frame
+        self._stale = False  # tokens came since
+        self._wait_until_s = 0.0
         self._base: Style | None = None
+        self._base_is_new = False
         self._came_from: Widget | None = None
 
     def on_mount(self) -> None:
@@ -105,13 +113,29 @@ class RoutingMap(Widget):
     def add(self, experts_LK: NDArray[np.uint8], weights_LK: NDArray[np.float16]) -> None:
         """The routing of one more token: ids and their weights (which sum to 1 in each layer)."""
         self._waiting.append((experts_LK, weights_LK))
+        self._stale = True
         if len(self._waiting) >= FOLD_AT_TOKENS:
             self._fold()
 
     def _frame(self) -> None:
-        if self._waiting and self.display:
-            self._fold()
-            self.refresh()
+        """Repaint the lines that changed, unless the last frame took so long that this one has to wait."""
+        if not self._stale or not self.display or time.monotonic() < self._wait_until_s:
+            return
+        self._stale, began_s = False, time.thread_time()
+        self._fold()
+        self._base, self._base_is_new = self.rich_style, True
+        before, self._shown = self._shown, self._lines(self._base)
+        if len(before) != len(self._shown):
+            self.refresh(layout=True)
+            return
+        changed = [y for y, line in enumerate(self._shown) if line != before[y]]
+        if changed:
+            self.refresh(*_runs(changed, self.size.width))
+            self.call_after_refresh(self._drawn_since, began_s)
+
+    def _drawn_since(self, began_s: float) -> None:
+        wait_s = (time.thread_time() - began_s) / DRAWING_SHARE
+        self._wait_until_s = time.monotonic() + min(wait_s, LONGEST_WAIT_S)
 
     def _fold(self) -> None:
         """Take in the tokens that came."""
@@ -121,17 +145,26 @@ class RoutingMap(Widget):
         weights_NLK = np.stack([weights for _, weights in self._waiting]).astype(np.float32)
         self._waiting.clear()
         tokens, layers, _ = experts_NLK.shape
-        needed = max(self._experts, int(experts_NLK.max(initial=0)) + 1)
+        needed = max(self._experts, int(experts_NLK.max(initial=0, where=experts_NLK != NO_EXPERT)) + 1)
         if layers != self._layers or needed > self._experts:
             self._layers, self._experts = layers, _round_up(needed)
             self.clear()
+        there_NLK = experts_NLK != NO_EXPERT
         flat_NLK = experts_NLK + (np.arange(layers) * self._experts)[:, None]
-        self._counts_LE += np.bincount(flat_NLK.ravel(), minlength=self._counts_LE.size).reshape(self._counts_LE.shape)
-        for n in range(max(0, tokens - HISTORY_TOKENS), tokens):
-            np.maximum(self._past_LE, self._now_LE * HISTORY_BRIGHT, out=self._past_LE)
-            self._past_LE *= HISTORY_KEPT
-            self._now_LE = np.zeros_like(self._past_LE)
-            self._now_LE.ravel()[flat_NLK[n].ravel()] = weights_NLK[n].ravel()
+        counts = np.bincount(flat_NLK[there_NLK], minlength=self._counts_LE.size)
+        self._counts_LE += counts.reshape(self._counts_LE.shape)
+        # Each token's brightness as it has faded by now, that of the present one before them first; the brightest is seen.
+        recent = slice(max(0, tokens - HISTORY_TOKENS), tokens)
+        flat_NLK, weights_NLK, there_NLK = flat_NLK[recent], weights_NLK[recent], there_NLK[recent]
+        count, size = len(flat_NLK), self._now_LE.size
+        seen_ME = np.zeros((count + 1, size), np.float32)
+        seen_ME[0] = self._now_LE.ravel()
+        rows_NLK = np.broadcast_to((np.arange(count) + 1)[:, None, None], flat_NLK.shape)
+        seen_ME[rows_NLK[there_NLK], flat_NLK[there_NLK]] = weights_NLK[there_NLK]
+        faded_M = (HISTORY_BRIGHT * HISTORY_KEPT ** np.arange(count, 0, -1)).astype(np.float32)
+        past = (seen_ME[:-1] * faded_M[:, None]).max(axis=0).reshape(self._past_LE.shape)
+        self._past_LE = np.maximum(self._past_LE * np.float32(HISTORY_KEPT**count), past)
+        self._now_LE = seen_ME[-1].reshape(self._now_LE.shape)
         self._tokens += tokens
         self._drawn = (None, [])
 
@@ -176,29 +209,32 @@ class RoutingMap(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One row of the panel."""
-        if y == 0 or self._base is None:
+        if self._base is None or (y == 0 and not self._base_is_new):
             self._base = self.rich_style  # slow to make, and the same for all rows
-        width, base = self.size.width, self._base
-        quiet = base + Style(dim=True)
-        self._fold()
-        if not self._tokens:
-            text = ("Routing map", "", "Experts light up as the model writes.")[y] if y < 3 else ""
-            return Strip([Segment(text[:width], quiet if y else base)]).adjust_cell_length(width, base)
-        if y < CAPTION_ROWS:
-            return Strip([Segment(self.caption()[y][:width], quiet)]).adjust_cell_length(width, base)
-        lines, row = self._lines(base, quiet), y - CAPTION_ROWS
-        return lines[row] if row < len(lines) else Strip.blank(width, base)
+        self._base_is_new = False
+        lines = self._lines(self._base)
+        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self._base)
 
-    def _lines(self, base: Style, quiet: Style) -> list[Strip]:
-        """The rows of the map, drawn once a frame."""
+    def _lines(self, base: Style) -> list[Strip]:
+        """The caption and the rows of the map, drawn once a frame."""
+        self._fold()
         key = (self.size, base, self.app.no_color)
-        if self._drawn[0] == key:
-            return self._drawn[1]
+        if self._drawn[0] != key:
+            quiet, width = base + Style(dim=True), self.size.width
+            if self._tokens:
+                lines = [*([Segment(text[:width], quiet)] for text in self.caption()), *self._rows(base, quiet)]
+            else:
+                texts = (("Routing map", base), ("", quiet), ("Experts light up as the model writes.", quiet))
+                lines = [[Segment(text[:width], style)] for text, style in texts]
+            self._drawn = (key, [Strip(line).adjust_cell_length(width, base) for line in lines])
+        return self._drawn[1]
+
+    def _rows(self, base: Style, quiet: Style) -> list[list[Segment]]:
+        """A line of segments for each row of cells."""
         width = self.size.width
         layout = self._layout_in(width, max(1, self.size.height - CAPTION_ROWS))
         levels, lit = self.levels(layout.share)
         lines = self._painter.lines(layout.density, levels, lit, no_color=self.app.no_color, base=base)
-        across = layout.labels + layout.density.size(*levels.shape)[0] + layout.entropy
         entropy_L = self.load_entropy().tolist()
         per_row = 1 if layout.density is Density.FULL else 2
         ends = bars(entropy_L, layout.entropy - 1, layout.density) if layout.entropy > 1 else []
@@ -211,8 +247,7 @@ class RoutingMap(Widget):
             elif layout.entropy:
                 here = entropy_L[layer : layer + per_row]
                 line.append(Segment(EIGHTHS[round(sum(here) / len(here) * 8)], quiet))
-        self._drawn = (key, [Strip(line, across).adjust_cell_length(width, base) for line in lines])
-        return self._drawn[1]
+        return lines
 
     # Full size -----------------------------------------------------------------------------------------------------
 
@@ -238,6 +273,17 @@ class RoutingMap(Widget):
             self.focus()
         self._drawn = (None, [])
         self.refresh(layout=True)
+
+
+def _runs(rows: list[int], width: int) -> list[Region]:
+    """Rows in rising order as regions of neighbours."""
+    runs: list[Region] = []
+    for y in rows:
+        if runs and runs[-1].bottom == y:
+            runs[-1] = Region(0, runs[-1].y, width, runs[-1].height + 1)
+        else:
+            runs.append(Region(0, y, width, 1))
+    return runs
 
 
 def _round_up(experts: int) -> int:
