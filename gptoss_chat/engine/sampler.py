@@ -24,7 +24,8 @@ from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import GptossChatError, UsageError
 
 FIRST_CANDIDATES = 64  # covers the nucleus of most steps
-PART = 128  # scores; the likeliest tokens are sought part by part
+PART = 128  # scores; the likeliest tokens are sought part by part ...
+SMALL_VOCAB = 2**15  # ... from here on: 0.14 against 0.5 ms for 201,088 scores, but 0.1 against 0.02 for 4,096
 BINS = 8192  # of scores, when it does not
 FLOAT32_EXP_RANGE = 104.0  # exp of anything further below the peak is 0 in float32
 
@@ -102,7 +103,7 @@ def likeliest(logits_V: Tensor, count: int) -> tuple[Tensor, Tensor]:
     They stand in the `count` parts of the vocabulary with the highest maxima, so only these parts are looked into.
     """
     whole = len(logits_V) // PART
-    if whole < 2 * count:
+    if len(logits_V) < SMALL_VOCAB or whole < 2 * count:
         top = logits_V.topk(min(count, len(logits_V)))
         return top.values, top.indices
     parts_XC = logits_V[: whole * PART].view(whole, PART)

@@ -144,7 +144,7 @@ def test_tokens_of_weight_zero_are_never_drawn() -> None:
     assert {sampler.sample(logits, position).token_id for position in range(200)} == {7, 30}
 
 
-@pytest.mark.parametrize("vocab", [3, 127, 129, 1280, 1285, 5000])
+@pytest.mark.parametrize("vocab", [3, 700, 32768, 33000])
 @pytest.mark.parametrize("count", [1, 5, 10])
 def test_likeliest_tokens_are_those_of_a_full_sort(vocab: int, count: int) -> None:
     """For sizes that are whole parts and that are not, also where the best stand together or at the end."""
