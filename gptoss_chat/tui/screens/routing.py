@@ -53,7 +53,7 @@ KEYS: Final[tuple[tuple[str, str], ...]] = (
     (";", "expert(-1)"), (" ", ""), ("'", "expert(1)"), (" expert · ", ""),
     ("Enter its first", "first_expert"), (" · ", ""), ("x colours", "colouring"), (" · ", ""),
     ("c channel", "channel"), (" · ", ""), ("t turn", "turn"), (" · ", ""), ("f full size", "full_size"), (" · ", ""),
-    ("a another token here", "instead(0)"), (" · ", ""), ("b ban", "rule('ban')"), (" · ", ""), ("p pin", "rule('pin')"),
+    ("a another token", "instead(0)"), (" · ", ""), ("b ban", "rule('ban')"), (" · ", ""), ("p pin", "rule('pin')"),
     (" · ", ""), ("-", "more(-1)"), (" ", ""), ("+", "more(1)"), (" experts a token · ", ""),
     ("r rules", "rules"), (" · ", ""), ("g answer again", "regenerate"),
 )  # fmt: skip

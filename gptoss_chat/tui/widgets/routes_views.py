@@ -27,7 +27,7 @@ ALTERNATIVES: Final = -1
 
 # One line each: what is drawn. The screen adds that it describes and does not explain.
 ABOUT: Final[dict[View, str]] = {
-    "token": "What else the model might have said here; the token's experts by layer, the entropy of weights and router.",
+    "token": "What else the model might have said here; the experts by layer, and the entropy (bits) of weights and router.",
     "load": "The share of tokens that chose each expert, and how evenly a layer uses its experts.",
     "channels": "How much oftener an expert is chosen in analysis (orange) than in final (purple).",
     "pairs": "Of the tokens that chose the expert of a row, the share that also chose the one of a column.",
@@ -144,7 +144,7 @@ def _token(routes: Routes, look: Look) -> Table:
     ]
     rows = [
         tuple(others) or heading(f"No alternatives: this token was {_drawn(routes, look.token)}."),
-        heading("layer ", f"{'experts, by weight':<{11 * routes.chosen}}", "of weights    of router, bits"),
+        heading("layer ", f"{'experts, by weight':<{11 * routes.chosen}}", "of weights    of router"),
     ]
     for layer, (ids, weights) in enumerate(zip(experts_LK.tolist(), weights_LK.tolist(), strict=True)):
         cells = [Cell(f"{layer:>5} ")]
