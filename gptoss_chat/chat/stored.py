@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from gptoss_chat.chat.turn import TurnOptions
+from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.harmony.messages import FunctionTool
@@ -48,7 +48,7 @@ def options_of(node: Node, usual: TurnOptions) -> TurnOptions:
     seed = (node.usage or {}).get("seed", sampling.seed)
     return dataclasses.replace(
         usual,
-        effort=node.effort or usual.effort,
+        effort=cast("Effort", node.effort) if node.effort else usual.effort,
         developer=settings.get("developer", usual.developer),
         identity=settings.get("identity", usual.identity),
         sampling=dataclasses.replace(sampling, seed=seed),

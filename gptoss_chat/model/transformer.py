@@ -230,7 +230,8 @@ def _rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float) -> Tensor:
 
 def _entropy_bits(scores_TLE: Tensor) -> Tensor:
     """Of the softmax over the last axis; an expert that is banned (a score of -inf) adds nothing."""
-    return torch.special.entr(scores_TLE.softmax(dim=-1)).sum(dim=-1) / math.log(2)
+    nats_TL: Tensor = torch.special.entr(scores_TLE.softmax(dim=-1)).sum(dim=-1)
+    return nats_TL / math.log(2)
 
 
 def _filled(values_TK: Tensor, width: int, value: int) -> Tensor:
