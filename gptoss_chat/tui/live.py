@@ -143,7 +143,8 @@ class LiveReplies:
 
     def __init__(self) -> None:
         self._replies: list[LiveReply] = []
-        self._past: dict[str, LiveReply] = {}
+        self._failed: dict[str, LiveReply] = {}
+        self._last: dict[str, LiveReply] = {}  # of each conversation: a thousand finished ones are not kept
 
     def add(self, reply: LiveReply) -> None:
         """Follow a reply until its last event."""
@@ -152,7 +153,11 @@ class LiveReplies:
     def poll(self) -> list[tuple[LiveReply, Progress]]:
         """What every reply has to tell; finished ones are told once."""
         told = [(reply, reply.poll()) for reply in self._replies]
-        self._past |= {reply.node_id: reply for reply, _ in told if reply.finished is not None}
+        for reply, progress in told:
+            if progress.finished is not None:
+                self._last[reply.turn.conversation_id] = reply
+                if progress.finished.error is not None:
+                    self._failed[reply.node_id] = reply
         self._replies = [reply for reply in self._replies if reply.finished is None]
         return told
 
@@ -165,8 +170,13 @@ class LiveReplies:
         return next((reply for reply in self._replies if reply.node_id == node_id), None)
 
     def past(self, node_id: str) -> LiveReply | None:
-        """The finished reply of that row, for what its row does not tell: the time it took and what went wrong."""
-        return self._past.get(node_id)
+        """The finished reply of that row, for what its row does not tell; only the last of each conversation, and failed ones."""
+        last = next((reply for reply in self._last.values() if reply.node_id == node_id), None)
+        return last or self._failed.get(node_id)
+
+    def last_of(self, conversation_id: str) -> LiveReply | None:
+        """The reply of a conversation that finished last, since the start."""
+        return self._last.get(conversation_id)
 
     @property
     def calls(self) -> list[tuple[LiveReply, ToolUse]]:

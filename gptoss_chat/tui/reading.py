@@ -46,21 +46,27 @@ def read_titles(store: Store, query: str = "", limit: int = TITLES_SHOWN) -> lis
     return [Title(line.id, line.title or "Untitled", line.pinned, line.snippet) for line in found]
 
 
-def read_entries(store: Store, conversation_id: str) -> list[Entry]:
-    """The messages on the path to the conversation's current leaf, oldest first."""
-    leaf_id = store.conversation(conversation_id).leaf_id
-    if leaf_id is None:
-        return []
-    versions: dict[str | None, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A branch of a conversation, oldest message first, and the conversation's title."""
+
+    entries: tuple[Entry, ...] = ()
+    title: str = ""
+
+
+def read_branch(store: Store, conversation_id: str, leaf_id: str | None = None) -> Read:
+    """The messages on the path to `leaf_id`; to the conversation's current leaf where that is None, or gone."""
+    conversation = store.conversation(conversation_id)
     nodes = {node.id: node for node in store.nodes(conversation_id)}
+    versions: dict[str | None, list[str]] = {}
     for node in nodes.values():
         versions.setdefault(node.parent_id, []).append(node.id)
     path: list[Entry] = []
-    at: str | None = leaf_id
+    at = leaf_id if leaf_id in nodes else conversation.leaf_id
     while at is not None:
         path.append(_entry(nodes[at], versions[nodes[at].parent_id]))
         at = nodes[at].parent_id
-    return path[::-1]
+    return Read(tuple(reversed(path)), conversation.title)
 
 
 def switch_version(store: Store, node_id: str, step: int) -> str | None:

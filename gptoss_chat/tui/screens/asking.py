@@ -21,7 +21,7 @@ from gptoss_chat.tui.commands import Asked, as_prompt, command_in
 from gptoss_chat.tui.completion import Candidate, candidates
 from gptoss_chat.tui.models import ModelShelf
 from gptoss_chat.tui.screens.line import RecallScreen
-from gptoss_chat.tui.screens.listing import ListingScreen
+from gptoss_chat.tui.screens.splitting import SplittingScreen
 from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.prompt import Prompt
 
@@ -47,7 +47,7 @@ class Size:
         return words
 
 
-class AskingScreen(ListingScreen):
+class AskingScreen(SplittingScreen):
     """The prompt at work."""
 
     shelf: ModelShelf
@@ -67,18 +67,20 @@ class AskingScreen(ListingScreen):
 
     @work(group="asking")
     async def _ask(self, text: str, edited: str | None) -> None:
+        pane, panes = self.pane, list(self.panes) if self.comparing and edited is None else [self.pane]
         try:
             whole = await asyncio.to_thread(with_attachments, as_prompt(text))
         except GptossChatError as error:
-            self.notice.show(error_text(error))
-            self.prompt.put(text)
+            pane.notice.show(error_text(error))
+            pane.prompt.put(text)
             return
-        self.transcript.unpick()
-        self.transcript.anchor()
+        for asked in panes:
+            asked.transcript.unpick()
+            asked.transcript.anchor()
         if edited is not None:
-            self.begin(lambda: self.session.edit(edited, whole, self.options))
+            self.begin(lambda: self.session.edit(edited, whole, pane.options), pane=pane)
         else:
-            self.begin(lambda: self.session.ask(self.conversation_id, whole, self.options))
+            self.ask_in(panes, whole)
 
     def on_prompt_scroll_wanted(self, event: Prompt.ScrollWanted) -> None:
         """Page keys."""
@@ -90,15 +92,17 @@ class AskingScreen(ListingScreen):
     @work(exclusive=True, group="typing")
     async def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Offer completions, and say how long the prompt is."""
-        text, before = self.prompt.text, self.prompt.text_before_cursor()
+        pane = next((pane for pane in self.panes if pane.prompt is event.text_area), self.pane)
+        prompt = pane.prompt
+        text, before = prompt.text, prompt.text_before_cursor()
         if not text:
-            self.menu.close()
-            self.prompt.border_subtitle = ""
+            pane.menu.close()
+            prompt.border_subtitle = ""
             return
-        self.menu.show(await asyncio.to_thread(self._candidates, before))
+        pane.menu.show(await asyncio.to_thread(self._candidates, before))
         await asyncio.sleep(COUNT_AFTER_S)
         size = await asyncio.to_thread(self._measure, text)
-        self.prompt.border_subtitle = size.line(self.context_left)
+        prompt.border_subtitle = size.line(self.context_left)
 
     def _candidates(self, before: str) -> list[Candidate]:
         return candidates(before, self.shelf.names)

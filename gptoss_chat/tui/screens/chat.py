@@ -13,6 +13,7 @@ from textual import work
 from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.history import Store
+from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.commands import Asked
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
@@ -42,7 +43,7 @@ class ChatScreen(AskingScreen):
         elif self.focused is not self.prompt:
             self.leave_list()
         else:
-            running = next((reply for reply in self.live.of(self.conversation_id) if not reply.stopping), None)
+            running = next((reply for reply in self.replies_of(self.pane) if not reply.stopping), None)
             if running is not None:
                 running.stopping = True
                 running.turn.cancel()
@@ -79,6 +80,11 @@ class ChatScreen(AskingScreen):
             "regenerate": self.action_regenerate,
             "delete": self.delete_current,
             "undo": self.action_undelete,
+            "split": self.action_split,
+            "stack": self.action_stack,
+            "close": self.action_close_pane,
+            "compare": self.action_compare,
+            "tree": self.action_tree,
             "help": lambda: self.app.run_worker(self.app.run_action("keys")),
             "quit": self.app.exit,
         }
@@ -87,6 +93,7 @@ class ChatScreen(AskingScreen):
             "effort": self._set_effort,
             "system": self._set_identity,
             "developer": self._set_developer,
+            "route": self._set_route,
             "rename": self.rename_current,
             "find": lambda text: self.find_bar.open(text),
             "export": self._export,
@@ -111,6 +118,14 @@ class ChatScreen(AskingScreen):
     def _set_developer(self, text: str) -> None:
         self.options = dataclasses.replace(self.options, developer=text)
         self.notify("From the next prompt on" if text else "No instructions any more", timeout=3)
+
+    def _set_route(self, text: str) -> None:
+        try:
+            self.options = dataclasses.replace(self.options, route=parse_route(text))
+        except UsageError as error:
+            self.notice.show(error_text(error))
+            return
+        self.notify("From the next prompt on" if text else "The router as it is", timeout=3)
 
     def _set_theme(self, word: str) -> None:
         if word not in ("dark", "light"):
@@ -137,6 +152,7 @@ class ChatScreen(AskingScreen):
         if self.conversation_id is None:
             self.notice.show("This conversation has no message yet.")
             return
+        await self.make_current(self.pane)
         path = await self.told(export_to, self.session.store, self.conversation_id, name)
         if path is not None:
             self.notice.show(f"Written to {visible(str(path))}")
@@ -150,31 +166,33 @@ class ChatScreen(AskingScreen):
 
     def action_toggle_routing(self) -> None:
         """The map on or off."""
-        self.map_wanted = not self.query("#routing, #routing-room").first().display
+        self.pane.map_wanted = not self.pane.map_shown
         self.lay_out()
 
-    def action_open_routing(self) -> None:
+    @work(group="routing")
+    async def action_open_routing(self) -> None:
         """The stored routing of what is shown."""
-        shown = self._entry("assistant")
-        if self.conversation_id is None or shown is None:
-            self.notice.show("There is no answer yet.")
+        pane, shown = self.pane, self._entry("assistant")
+        if pane.conversation_id is None or shown is None:
+            pane.notice.show("There is no answer yet.")
             return
+        await self.make_current(pane)
         # The first frame does not wait for NumPy.
         from gptoss_chat.tui.screens.routing_source import answer_again, routing_screen
         from gptoss_chat.tui.screens.routing_wishes import Wish
 
         def back(wish: Wish | None) -> None:
             if wish is not None:
-                self.begin(lambda: answer_again(self.session, wish, self.options))
+                self.begin(lambda: answer_again(self.session, wish, pane.options), pane=pane)
 
-        self.app.push_screen(routing_screen(self.session, self.conversation_id, at_turn=shown.node_id), back)
+        self.app.push_screen(routing_screen(self.session, pane.conversation_id, at_turn=shown.node_id), back)
 
     def action_full_map(self) -> None:
         """The map on the whole screen; any of its keys goes back."""
-        if self._map is not None:
-            self.map_wanted = True
+        if self.pane.map is not None:
+            self.pane.map_wanted = True
             self.lay_out()
-            self._map.action_full_size()
+            self.pane.map.action_full_size()
 
     def action_to_bottom(self) -> None:
         """The newest line, and stay there."""

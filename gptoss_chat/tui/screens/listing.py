@@ -13,9 +13,10 @@ from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Title
 from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.screens.messages import MessagesScreen
-from gptoss_chat.tui.screens.talk import LIST_FROM_COLUMNS
+from gptoss_chat.tui.screens.panes import LIST_FROM_COLUMNS
 from gptoss_chat.tui.widgets.conversations import ConversationList
 from gptoss_chat.tui.widgets.message import error_text
+from gptoss_chat.tui.widgets.pane import Pane
 
 
 class ListingScreen(MessagesScreen):
@@ -110,9 +111,11 @@ class ListingScreen(MessagesScreen):
         async with self.order:
             await self.told(self.session.store.delete, title.conversation_id)
             self._deleted = (*self._deleted, title)
-            if title.conversation_id == self.conversation_id:
-                self.conversation_id = None
-            await self.reload()
+            gone = [pane for pane in self.panes if pane.conversation_id == title.conversation_id]
+            for pane in gone:
+                pane.conversation_id = pane.leaf_id = None
+            for pane in gone or [self.pane]:
+                await self.reload(pane)
         self.notice.show(f"Deleted “{visible(title.text)}”. /undo, or Ctrl+Z in the list, brings it back.")
 
     @work(group="history")
@@ -124,15 +127,22 @@ class ListingScreen(MessagesScreen):
         title, self._deleted = self._deleted[-1], self._deleted[:-1]
         async with self.order:
             await self.told(self.session.store.undelete, title.conversation_id)
-            self.conversation_id = title.conversation_id
-            self.notice.hide()
-            await self.reload()
+            pane = self.pane
+            pane.conversation_id, pane.leaf_id = title.conversation_id, None
+            pane.notice.hide()
+            await self.reload(pane)
 
     @work(group="history")
     async def _change(self, change: Callable[..., None], *values: object) -> None:
         async with self.order:
             await self.told(change, *values)
-            await self.reload_titles()
+            await self.reload(self.pane)  # a title stands in the headings too
+
+    async def make_current(self, pane: Pane) -> None:
+        """Make the branch that a pane shows the conversation's current one, for whoever reads that from the history."""
+        if pane.conversation_id is not None and pane.leaf_id is not None:
+            async with self.order:
+                await self.told(self.session.store.set_leaf, pane.conversation_id, pane.leaf_id)
 
     async def told(self, call: Callable[..., Any], *values: object) -> Any:
         """The value of a call that looks into the history, made in a thread; None, and a sentence, when it fails."""

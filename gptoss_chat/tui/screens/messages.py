@@ -57,18 +57,20 @@ class MessagesScreen(TalkScreen):
         """A sibling of the picked answer, else of the last."""
         reply = self._settled_reply()
         if reply is not None:
-            self.transcript.anchor()
-            self.begin(lambda: self.session.regenerate(reply.node_id, self.options))
+            pane = self.pane
+            pane.transcript.anchor()
+            self.begin(lambda: self.session.regenerate(reply.node_id, pane.options), pane=pane)
 
     def action_go_on(self) -> None:
         """Go on with a stopped answer."""
         reply = self._settled_reply()
         if reply is not None:
-            self.begin(lambda: self.session.resume(reply.node_id, self.options), goes_on=reply)
+            pane = self.pane
+            self.begin(lambda: self.session.resume(reply.node_id, pane.options), pane=pane, goes_on=reply)
 
     def _settled_reply(self) -> Entry | None:
         """The picked reply or the last, unless something is being written here."""
-        if self.live.of(self.conversation_id):
+        if self.replies_of(self.pane):
             self.notice.show(WRITING)
             return None
         entry = self._entry("assistant")
@@ -79,21 +81,23 @@ class MessagesScreen(TalkScreen):
     @work(group="history")
     async def action_take_back(self) -> None:
         """Take the newest waiting prompt out of the queue and back into the prompt."""
+        pane = self.pane
         async with self.order:
-            waiting = [reply for reply in self.live.of(self.conversation_id) if not (reply.stopping or reply.begun)]
+            waiting = [reply for reply in self.replies_of(pane) if not (reply.stopping or reply.begun)]
             reply = waiting[-1] if waiting else None
             if reply is None:
-                self.notice.show("No prompt waits. Esc stops an answer.")
+                pane.notice.show("No prompt waits. Esc stops an answer.")
                 return
             reply.stopping = True
             reply.turn.cancel()
             try:
                 text = await asyncio.to_thread(take_back, self.session.store, reply.turn.user_node_id)
             except GptossChatError as error:
-                self.notice.show(error_text(error))
+                pane.notice.show(error_text(error))
                 return
-            await self.reload()
-            self.prompt.put(text)
+            pane.leaf_id = None
+            await self.reload(pane)
+            pane.prompt.put(text)
 
     # Versions ------------------------------------------------------------------------------------------------------
 
@@ -121,18 +125,20 @@ class MessagesScreen(TalkScreen):
 
     @work(group="history")
     async def _switch(self, node_id: str, step: int) -> None:
-        entries = self.transcript.entries
-        at_end = bool(entries) and entries[-1].node_id == node_id and self.transcript.picked is None
+        pane = self.pane
+        entries = pane.transcript.entries
+        at_end = bool(entries) and entries[-1].node_id == node_id and pane.transcript.picked is None
         async with self.order:
             try:
                 shown = await asyncio.to_thread(switch_version, self.session.store, node_id, step)
             except GptossChatError as error:
-                self.notice.show(error_text(error))
+                pane.notice.show(error_text(error))
                 return
             if shown is not None:
-                await self.reload()
+                pane.leaf_id = None
+                await self.reload(pane)
                 if not at_end:  # the fork stays in view, whatever the length of what follows it
-                    await self.transcript.pick_node(shown)
+                    await pane.transcript.pick_node(shown)
 
     # Copying -------------------------------------------------------------------------------------------------------
 

@@ -9,45 +9,33 @@ import asyncio
 import dataclasses
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
-from textual.widget import Widget
+from textual.containers import Container, Horizontal
 
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.figures import status_of, waiting_for
 from gptoss_chat.tui.live import LiveReplies, LiveReply, Progress
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, read_entries, read_titles
+from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, Read, read_branch, read_titles
 from gptoss_chat.tui.screens.consent import Consents
-from gptoss_chat.tui.widgets.below import NewBelow
-from gptoss_chat.tui.widgets.conversations import ConversationList
-from gptoss_chat.tui.widgets.find import FindBar
-from gptoss_chat.tui.widgets.menu import Menu
+from gptoss_chat.tui.screens.panes import PanesScreen
 from gptoss_chat.tui.widgets.message import error_text
-from gptoss_chat.tui.widgets.notice import Notice
-from gptoss_chat.tui.widgets.prompt import Prompt
+from gptoss_chat.tui.widgets.pane import Pane
 from gptoss_chat.tui.widgets.status import StatusLine
-from gptoss_chat.tui.widgets.transcript import Transcript
-from gptoss_chat.tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
-    from gptoss_chat.tui.widgets.routing import RoutingMap
 
 POLL_S = 0.06  # text of this long is drawn in one go
-LIST_FROM_COLUMNS = 80
-MAP_FROM_COLUMNS = 120
-NARROW_COLUMNS = 72  # below it the map lies above the prompt, not beside the transcript
 LATE = ("gptoss_chat.tui.widgets.markdown", "gptoss_chat.tui.widgets.routing")  # too slow for the first frame
 
 
-class TalkScreen(Screen[None]):
-    """Conversations · transcript and prompt · routing map, over a status line."""
+class TalkScreen(PanesScreen):
+    """Conversations · panes, over a status line."""
 
     AUTO_FOCUS = "#prompt"
 
@@ -60,48 +48,34 @@ class TalkScreen(Screen[None]):
         show_reasoning: bool,
         clock: Callable[[], float],
     ) -> None:
-        super().__init__()
         self.session = session
-        self.options = options
-        self.conversation_id = conversation_id
-        self._clock = clock
         self.live = LiveReplies()
+        super().__init__(self.new_pane(options, conversation_id, unfolded=show_reasoning))
+        self._clock = clock
         self.consents = Consents(clock)
-        self._watched: LiveReply | None = None  # whose figures the status line shows
-        self._usage_of: dict[str, LiveReply] = {}  # conversation -> its last finished reply
-        self._stored_tokens = 0  # context that the open conversation took when it was stored
         self.order = asyncio.Lock()  # one change of the history at a time, in the order asked for
-        self.list_wanted: bool | None = None  # None: as the width says
         self.titles_shown = TITLES_SHOWN
-        self.map_wanted: bool | None = None
-        self._map: RoutingMap | None = None  # after the first frame
+        self._maps_ready = False
         self._told: set[object] = set()
-        # Held, not looked up: a thread may come back when the screen is being taken down.
-        self.lists = ConversationList()
-        self.welcome = Welcome(session.model_name)
-        self.transcript = Transcript(self.live.by_node, unfolded=show_reasoning)
-        self.below = NewBelow()
-        self.find_bar = FindBar()
-        self.notice = Notice()
-        self.menu = Menu()
-        self.prompt = Prompt(self.menu)
         self.status_line = StatusLine()
 
     def compose(self) -> ComposeResult:
         """The parts."""
-        self.welcome.display = self.conversation_id is None
         with Horizontal(id="main"):
             yield self.lists
-            with Vertical(id="talk"):
-                yield self.welcome
-                yield self.transcript
-                yield self.below
-                yield self.find_bar
-                yield self.notice
-                yield self.menu
-                yield self.prompt
-            yield Widget(id="routing-room")
+            with Container(id="panes"):
+                yield self.pane
         yield self.status_line
+
+    def new_pane(self, options: TurnOptions, conversation_id: str | None, *, unfolded: bool) -> Pane:
+        """A pane on a conversation, not on the screen yet."""
+        return Pane(
+            options,
+            model=self.session.model_name,
+            conversation_id=conversation_id,
+            live_of=self.live.by_node,
+            unfolded=unfolded,
+        )
 
     @property
     def writing(self) -> bool:
@@ -114,6 +88,12 @@ class TalkScreen(Screen[None]):
         status = self.status_line.status
         return status.context_limit - status.context_tokens if status.context_limit else None
 
+    def replies_of(self, pane: Pane) -> list[LiveReply]:
+        """The unfinished replies that the keys of a pane mean: those it shows, and those of its conversation that none shows."""
+        others = [other for other in self.panes if other is not pane]
+        replies = self.live.of(pane.conversation_id)
+        return [reply for reply in replies if pane.shows(reply) or not any(other.shows(reply) for other in others)]
+
     def on_mount(self) -> None:
         """Take text at once; the history is read, and the model loaded, after the first frame."""
         self.lay_out()
@@ -125,50 +105,61 @@ class TalkScreen(Screen[None]):
     @work(group="start")
     async def _prepare(self) -> None:
         async with self.order:
-            await self.reload()  # whatever is open by now: keys may have come before
-        modules = [await asyncio.to_thread(importlib.import_module, name) for name in LATE]
-        self._map = cast("RoutingMap", modules[-1].RoutingMap())
-        room = self.query_one("#routing-room")
-        self._map.display = room.display
-        await self.query_one("#main").mount(self._map, after=room)
-        await room.remove()
+            await self.reload(self.pane)  # whatever is open by now: keys may have come before
+        for name in LATE:
+            await asyncio.to_thread(importlib.import_module, name)
+        self._maps_ready = True
+        for pane in self.panes:
+            await self.give_map(pane)
         self.session.start()
 
-    def on_resize(self) -> None:
-        """The width decides what has room."""
-        self.lay_out()
+    async def give_map(self, pane: Pane) -> None:
+        """Give a pane its routing map, when there can be one yet."""
+        if self._maps_ready and pane.map is None:
+            from gptoss_chat.tui.widgets.routing import RoutingMap
 
-    def lay_out(self) -> None:
-        """Show the parts that are wanted, or have room."""
-        width = self.app.size.width
-        self.lists.display = width >= LIST_FROM_COLUMNS if self.list_wanted is None else self.list_wanted
-        for routing in self.query("#routing, #routing-room"):
-            routing.display = width >= MAP_FROM_COLUMNS if self.map_wanted is None else self.map_wanted
-        self.set_class(width < NARROW_COLUMNS, "-narrow")
-        self.set_class(width >= 160, "-wide")
+            await pane.put_map(RoutingMap())
 
     # What the session tells ----------------------------------------------------------------------------------------
 
     async def _poll(self) -> None:
         loaded = self.session.loaded
-        if self._map is not None and loaded is not None and loaded.spec is not None:
-            self._map.set_shape(loaded.spec.layers, loaded.spec.experts)
+        spec = loaded.spec if loaded is not None else None
+        told = self.live.poll()
+        for pane in list(self.panes):
+            if pane.map is not None and spec is not None:
+                pane.map.set_shape(spec.layers, spec.experts)
+            await self._poll_pane(pane, told)
+        for _, progress in told:
+            for text in progress.notices:
+                self.notify(visible(text), title="Tools", severity="warning", timeout=20, markup=False)
+        if any(progress.finished is not None for _, progress in told):
+            self.refresh_titles()
+        self._show_status()
+        self.consents.look(self.app, self.live)
+        self._tell()
+
+    async def _poll_pane(self, pane: Pane, told: list[tuple[LiveReply, Progress]]) -> None:
+        others = [other for other in self.panes if other is not pane]
         grown = False
-        for reply, progress in self.live.poll():
-            self._note_progress(reply, progress)
-            grown |= reply.turn.conversation_id == self.conversation_id and bool(progress.answer or progress.reasoning)
-        at_bottom = self.transcript.at_bottom
-        self.below.display = not at_bottom and (self.below.display or grown)
-        for widget in self.transcript.following:
+        for reply, progress in told:
+            shown = pane.shows(reply)
+            grown |= shown and bool(progress.answer or progress.reasoning)
+            if shown or not any(other.shows(reply) for other in others):
+                _note_progress(pane, reply, progress)
+        at_bottom = pane.transcript.at_bottom
+        pane.below.display = not at_bottom and (pane.below.display or grown)
+        for widget in pane.transcript.following:
             assert widget.live is not None
             widget.follow()
             if widget.live.finished is not None:
                 await widget.finish()
             else:
-                widget.wait_for(waiting_for(self.session, widget.live, first=widget.live is self.live.first))
-        self._show_status()
-        self.consents.look(self.app, self.live)
-        self._tell()
+                widget.wait_for(waiting_for(self.session, widget.live, first=self._is_next(widget.live)))
+
+    def _is_next(self, reply: LiveReply) -> bool:
+        """Whether the model is at it, or will be as soon as it can: no earlier answer of its conversation is unfinished."""
+        return reply.begun or self.live.of(reply.turn.conversation_id)[:1] == [reply]
 
     def _tell(self) -> None:
         """Say once what the session and the history have to say."""
@@ -186,68 +177,71 @@ class TalkScreen(Screen[None]):
         self._told.add(what)
         return new
 
-    def _note_progress(self, reply: LiveReply, progress: Progress) -> None:
-        for text in progress.notices:
-            self.notify(visible(text), title="Tools", severity="warning", timeout=20, markup=False)
-        if progress.routed:
-            self._watched = reply
-            if self._map is not None:
-                for routed in progress.routed:
-                    self._map.add(routed.experts, routed.weights)
-        if progress.finished is not None:
-            self._watched = reply
-            self._usage_of[reply.turn.conversation_id] = reply
-            self.refresh_titles()
+    def pane_changed(self) -> None:
+        """The figures, and the mark in the list, are those of the pane that has the keys."""
+        self._show_status()
+        self.refresh_titles()
 
     def _show_status(self) -> None:
-        first = self.live.first
-        watched = first if first is not None and first.started else self._watched
-        shown = watched if watched and watched.turn.conversation_id == self.conversation_id else None
-        if shown is None and self.conversation_id is not None:
-            shown = self._usage_of.get(self.conversation_id)
-        waiting = [reply for reply in self.live.of(self.conversation_id) if not reply.stopping]
+        pane, replies = self.pane, self.replies_of(self.pane)
+        watched = replies[0] if replies and replies[0].started else pane.watched
+        shown = watched if watched and watched.turn.conversation_id == pane.conversation_id else None
+        if shown is None and pane.conversation_id is not None:
+            shown = self.live.last_of(pane.conversation_id)
+        waiting = [reply for reply in replies if not reply.stopping]
         status = status_of(
             self.session,
-            effort=self.options.effort,
+            effort=pane.options.effort,
             reply=shown,
-            stored_tokens=self._stored_tokens,
+            stored_tokens=pane.stored_tokens,
             waiting=max(0, len(waiting) - 1),
         )
         self.status_line.status = status
+        self.show_heads()
 
     # What the history holds ----------------------------------------------------------------------------------------
 
     @work(group="history")
     async def open_conversation(self, conversation_id: str | None) -> None:
-        """Show a conversation; None: an empty one."""
+        """Show a conversation in the pane that has the keys; None: an empty one."""
+        pane = self.pane
         async with self.order:
-            self.conversation_id = conversation_id
-            await self.reload()
+            pane.conversation_id, pane.leaf_id = conversation_id, None
+            await self.reload(pane)
 
     @work(group="titles", exclusive=True)
     async def refresh_titles(self) -> None:
         """Read the list of conversations again."""
         await self.reload_titles()
 
-    async def reload(self) -> None:
-        """Show the open conversation as the history has it. The caller holds the order."""
-        entries: list[Entry] = []
-        try:
-            if self.conversation_id is not None:
-                entries = await asyncio.to_thread(read_entries, self.session.store, self.conversation_id)
-                if any(entry.status == "streaming" and not self.live.by_node(entry.node_id) for entry in entries):
-                    # Finished while it was read: the history has the end by now. Or another window writes it.
-                    entries = await asyncio.to_thread(read_entries, self.session.store, self.conversation_id)
-                entries = [self._as_live(entry) for entry in entries]
-        except GptossChatError as error:
-            self.notice.show(error_text(error))
-            return
-        self._stored_tokens = next((entry.context_tokens for entry in reversed(entries) if entry.context_tokens), 0)
-        self.welcome.display = not entries
-        self.transcript.display = bool(entries)
-        await self.transcript.show(entries)
-        self.prompt.remember([entry.text for entry in entries if entry.role == "user"])
+    async def reload(self, pane: Pane) -> None:
+        """Show what a pane is on as the history has it, and in other panes of the same conversation. The caller holds the order."""
+        others = [other for other in self.panes if other is not pane and pane.conversation_id is not None]
+        for shown in [pane, *(other for other in others if other.conversation_id == pane.conversation_id)]:
+            if not await self._reload_pane(shown):
+                return
         await self.reload_titles()
+
+    async def _reload_pane(self, pane: Pane) -> bool:
+        read = Read()
+        try:
+            if pane.conversation_id is not None:
+                read = await asyncio.to_thread(read_branch, self.session.store, pane.conversation_id, pane.leaf_id)
+                if any(entry.status == "streaming" and not self.live.by_node(entry.node_id) for entry in read.entries):
+                    # Finished while it was read: the history has the end by now. Or another window writes it.
+                    read = await asyncio.to_thread(read_branch, self.session.store, pane.conversation_id, pane.leaf_id)
+        except GptossChatError as error:
+            pane.notice.show(error_text(error))
+            return False
+        entries = [self._as_live(entry) for entry in read.entries]
+        pane.title = read.title
+        pane.leaf_id = entries[-1].node_id if entries else None
+        pane.stored_tokens = next((entry.context_tokens for entry in reversed(entries) if entry.context_tokens), 0)
+        pane.welcome.display = not entries
+        pane.transcript.display = bool(entries)
+        await pane.transcript.show(entries)
+        pane.prompt.remember([entry.text for entry in entries if entry.role == "user"])
+        return True
 
     async def reload_titles(self) -> None:
         """Show the list as the history has it, searched as it is."""
@@ -272,17 +266,35 @@ class TalkScreen(Screen[None]):
         )
 
     @work(group="history")
-    async def begin(self, begin: Callable[[], Turn], *, goes_on: Entry | None = None) -> None:
-        """Run a call that begins a turn, in a thread, and show the turn. `goes_on` is the entry that is continued."""
+    async def begin(self, begin: Callable[[], Turn], *, pane: Pane | None = None, goes_on: Entry | None = None) -> None:
+        """Run a call that begins a turn, in a thread, and show the turn in `pane`, else in the one that has the keys.
+
+        `goes_on` is the entry that is continued.
+        """
         async with self.order:
-            try:
-                turn = await asyncio.to_thread(begin)
-            except GptossChatError as error:
-                self.notice.show(error_text(error))
-                return
-            live = LiveReply(turn, self._clock)
-            if goes_on is not None:
-                live.answer, live.reasoning = goes_on.text, goes_on.reasoning
-            self.live.add(live)
-            self.conversation_id = turn.conversation_id
-            await self.reload()
+            await self.begin_in(pane or self.pane, begin, goes_on=goes_on)
+
+    async def begin_in(self, pane: Pane, begin: Callable[[], Turn], *, goes_on: Entry | None = None) -> Turn | None:
+        """As `begin`, for a caller that holds the order; None when it failed, which is told."""
+        try:
+            turn = await asyncio.to_thread(begin)
+        except GptossChatError as error:
+            pane.notice.show(error_text(error))
+            return None
+        live = LiveReply(turn, self._clock)
+        if goes_on is not None:
+            live.answer, live.reasoning = goes_on.text, goes_on.reasoning
+        self.live.add(live)
+        pane.conversation_id = turn.conversation_id
+        if goes_on is None:
+            pane.leaf_id = turn.reply_node_id
+        await self.reload(pane)
+        return turn
+
+
+def _note_progress(pane: Pane, reply: LiveReply, progress: Progress) -> None:
+    if progress.routed and pane.map is not None:
+        for routed in progress.routed:
+            pane.map.add(routed.experts, routed.weights)
+    if progress.routed or progress.finished is not None:
+        pane.watched = reply

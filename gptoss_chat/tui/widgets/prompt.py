@@ -53,11 +53,18 @@ class Prompt(TextArea):
         self._menu = menu
         self._edited: str | None = None  # the message that is being edited
         self._draft = ""  # what stood here before the edit
+        self._panes_line = ""
 
     @property
     def editing(self) -> bool:
         """Whether Enter asks an earlier message in other words."""
         return self._edited is not None
+
+    def tell_panes(self, panes: int) -> None:
+        """Say that Enter asks in so many panes; 0: only here."""
+        self._panes_line = f"To all {panes} panes" if panes else ""
+        if not self.editing:
+            self.border_title = self._panes_line
 
     def take_up(self, node_id: str, text: str) -> None:
         """Take up an earlier message; what stood here comes back afterwards."""
@@ -70,7 +77,7 @@ class Prompt(TextArea):
     def leave_edit(self) -> None:
         """Back to what stood here before the edit."""
         if self._edited is not None:
-            self._edited, self.border_title = None, ""
+            self._edited, self.border_title = None, self._panes_line
             self.put(self._draft)
             self._draft = ""
 

@@ -61,6 +61,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._live_of = live_of
         self.unfolded = unfolded
         self._entries: list[Entry] = []
+        self._ids: frozenset[str] = frozenset()
         self._first = 0  # entries before it are not mounted
         self._widgets: list[MessageWidget] = []
         self._bringing = False
@@ -86,6 +87,10 @@ class Transcript(VerticalScroll, can_focus=False):
     def at_bottom(self) -> bool:
         """Whether the newest line is in view."""
         return self.scroll_offset.y >= self.max_scroll_y
+
+    def holds(self, node_id: str) -> bool:
+        """Whether that message is in the conversation, mounted or not."""
+        return node_id in self._ids
 
     def reply(self, node_id: str) -> ReplyMessage | None:
         """The mounted reply of that row."""
@@ -170,6 +175,7 @@ class Transcript(VerticalScroll, can_focus=False):
         gone, self._widgets = self._widgets[kept:], self._widgets[:kept]
         new = [self._widget(entry) for entry in entries[first + kept :]]
         self._entries, self._first = list(entries), first
+        self._ids = frozenset(entry.node_id for entry in entries)
         with self.app.batch_update():
             if gone:
                 await self._column.remove_children(gone)
