@@ -14,8 +14,9 @@ from gptoss_chat.errors import HistoryError
 from gptoss_chat.model.route import route_text
 from gptoss_chat.routing import CHANNELS, Routes, analysis
 from gptoss_chat.routing.findings import Findings, Scope
-from gptoss_chat.tui.screens.routing import DESCRIBES, RoutingScreen
+from gptoss_chat.tui.screens.routing import RoutingScreen
 from gptoss_chat.tui.screens.routing_asking import InsteadScreen
+from gptoss_chat.tui.screens.routing_ground import DESCRIBES
 from gptoss_chat.tui.screens.routing_wishes import Branched, Wish
 from gptoss_chat.tui.widgets.routes_marks import COLOURINGS
 from gptoss_chat.tui.widgets.routes_panel import Grid, RoutesPanel

@@ -1,51 +1,29 @@
-"""The routing of stored turns: their tokens with a cursor over them, and what can be said of their experts.
-
-It knows widgets and findings, nothing of the history: what brings the routes is given to it.
-"""
+"""The routing of stored turns: the keys of its screen, and what they do to the view; it knows nothing of the history."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
-from textual import work
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.style import Style
-from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.model.route import Route, parse_route, route_text
-from gptoss_chat.routing import Routes
-from gptoss_chat.routing.findings import Findings, Scope
+from gptoss_chat.model.route import parse_route, route_text
+from gptoss_chat.routing.findings import Scope
 from gptoss_chat.routing.tokens import spelling_of_text
-from gptoss_chat.text import printable
 from gptoss_chat.tui.screens.routing_asking import InsteadScreen, RulesScreen
-from gptoss_chat.tui.screens.routing_wishes import Branched, Steered, Wish, toggled, with_more
-from gptoss_chat.tui.widgets.routes_marks import COLOURED_BY, COLOURINGS, Colouring, marks_of
+from gptoss_chat.tui.screens.routing_ground import RoutingGround
+from gptoss_chat.tui.screens.routing_wishes import Branched, Steered, toggled, with_more
+from gptoss_chat.tui.widgets.routes_marks import COLOURINGS
 from gptoss_chat.tui.widgets.routes_panel import RoutesPanel
 from gptoss_chat.tui.widgets.routes_tabs import Tab
 from gptoss_chat.tui.widgets.routes_text import TokenText
-from gptoss_chat.tui.widgets.routes_views import (
-    ABOUT,
-    ALTERNATIVES,
-    VIEWS,
-    Look,
-    View,
-    content_of,
-    picked,
-    scope_line,
-    token_line,
-)
+from gptoss_chat.tui.widgets.routes_views import ALTERNATIVES, VIEWS, View, picked, token_line
 
-SIDE_BY_SIDE_COLUMNS: Final = 120
-DESCRIBES: Final = "It describes, and does not explain."
 # The texts of the line of keys; those with an action can be clicked.
 KEYS: Final[tuple[tuple[str, str], ...]] = (
     ("Esc back", "close"), (" · ←→↑↓ token · 1-8 Tab view · ", ""),
@@ -65,36 +43,10 @@ def keys_line() -> Content:
     return Content.assemble(*parts)
 
 
-class RoutingScreen(Screen[Wish | None]):
-    """Text above or to the left, a view of its routing below or to the right.
+class RoutingScreen(RoutingGround):
+    """The screen with its keys."""
 
-    `load` brings the routes and `rival_of` another version of a reply; they may take a while and are called in a thread.
-    `at_turn` is the reply to begin at.
-    """
-
-    DEFAULT_CSS = """
-    RoutingScreen { layout: vertical; }
-    RoutingScreen .line { height: 1; padding: 0 1; color: $text-muted; }
-    RoutingScreen #routes-title { color: $primary; text-style: bold; }
-    RoutingScreen #routes-about { color: $foreground; height: auto; max-height: 2; }
-    RoutingScreen #routes-keys { height: auto; max-height: 3; }
-    RoutingScreen #routes-tabs { height: 1; padding: 0 1; }
-    RoutingScreen .routes-tab { width: auto; height: 1; color: $text-muted; }
-    RoutingScreen .routes-tab:hover { color: $primary; text-style: underline; }
-    RoutingScreen .routes-tab.-on { color: $primary; text-style: bold reverse; }
-    RoutingScreen #routes-body { height: 1fr; layout: vertical; }
-    RoutingScreen TokenText, RoutingScreen RoutesPanel {
-        overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; scrollbar-size-vertical: 1;
-    }
-    RoutingScreen #routes-text { height: 2fr; min-height: 3; padding: 0 1; }
-    RoutingScreen #routes-text:focus { background-tint: transparent; }
-    RoutingScreen #routes-panel { height: 3fr; padding: 0 1; border-top: solid $border; }
-    RoutingScreen.-wide #routes-body { layout: horizontal; }
-    RoutingScreen.-wide #routes-text { height: 1fr; width: 1fr; }
-    RoutingScreen.-wide #routes-panel { height: 1fr; width: 82; border-top: none; border-left: solid $border; }
-    RoutingScreen.-full #routes-text { display: none; }
-    RoutingScreen.-full #routes-panel { width: 1fr; border: none; }
-    """
+    KEYS_LINE = keys_line()
     BINDINGS = [  # noqa: RUF012 - the toolkit's own form
         Binding("escape,q,f2", "close", "Back", show=False),
         Binding("tab", "next_view(1)", "Next view", show=False, priority=True),
@@ -117,118 +69,6 @@ class RoutingScreen(Screen[Wish | None]):
         Binding("r", "rules", "Write the rules", show=False),
         Binding("g", "regenerate", "Answer again under the rules", show=False),
     ]
-
-    def __init__(
-        self,
-        load: Callable[[], Routes],
-        *,
-        rival_of: Callable[[str], Routes | None] = lambda _: None,
-        at_turn: str | None = None,
-    ) -> None:
-        super().__init__()
-        self._load = load
-        self._rival_of = rival_of
-        self._at_turn = at_turn
-        self._findings: Findings | None = None
-        self._one_at_a_time = asyncio.Lock()  # findings are not for several threads at once
-        self.look = self._wanted = Look()
-        self._shown: Look | None = None  # what the panel has
-        self.colouring: Colouring = "expert"
-        self.route: Route = ()
-
-    def compose(self) -> ComposeResult:
-        """A title, the tokens, a view, and what they are."""
-        yield Static("Routing", id="routes-title", classes="line", markup=False)
-        yield Static("", id="routes-token", classes="line", markup=False)
-        with Container(id="routes-body"):
-            yield TokenText()
-            yield RoutesPanel()
-        with Horizontal(id="routes-tabs"):
-            yield from (Tab(number, view) for number, view in enumerate(VIEWS, 1))
-        yield Static("", id="routes-scope", classes="line", markup=False)
-        yield Static("Reading …", id="routes-about", classes="line", markup=False)
-        yield Static(keys_line(), id="routes-keys", classes="line")
-
-    def on_mount(self) -> None:
-        """Read off the loop, then show."""
-        self._lay_out()
-        self.query_one(TokenText).focus()
-        self._read()
-
-    def on_resize(self) -> None:
-        """The width decides what stands where."""
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        self.set_class(self.app.size.width >= SIDE_BY_SIDE_COLUMNS, "-wide")
-
-    @work(exclusive=True, group="read")
-    async def _read(self) -> None:
-        try:
-            routes = await asyncio.to_thread(self._load)
-        except GptossChatError as error:
-            self._say("#routes-about", str(error))
-            return
-        if not routes.tokens:
-            self._say("#routes-about", "There are no tokens here.")
-            return
-        self._findings = Findings(routes, self._rival_of)
-        first = 0
-        if self._at_turn in routes.turn_ids:
-            first = int(np.argmax(routes.turns_T == routes.turn_ids.index(self._at_turn)))
-        layer = routes.layers // 2
-        self.look = Look(token=first, layer=layer, expert=int(routes.experts_TLK[first, layer, 0]))
-        turns = f"{len(routes.turn_ids)} turn{'s' if len(routes.turn_ids) != 1 else ''}"
-        self._say(
-            "#routes-title",
-            f"Routing · {routes.model} · {routes.layers} × {routes.experts} experts, {routes.chosen} a token · "
-            f"{turns}, {routes.tokens:,} tokens",
-        )
-        self.query_one(TokenText).show(routes.texts, first)
-        self._show(marks=True)
-
-    # What is shown -------------------------------------------------------------------------------------------------
-
-    def _say(self, where: str, text: str) -> None:
-        self.query_one(where, Static).update(Content(printable(text)))
-
-    def _show(self, *, marks: bool = False) -> None:
-        """Show what is looked at; `marks` where the colours of the text may have changed."""
-        if self._findings is None:
-            return
-        routes = self._findings.routes
-        self._say("#routes-token", token_line(routes, self.look.token))
-        rules = f"{route_text(self.route)} · G answers again under this · " if self.route else ""
-        self._say("#routes-scope", f"{rules}{scope_line(routes, self.look)} · text {COLOURED_BY[self.colouring]}")
-        self._say("#routes-about", f"{ABOUT[self.look.view]} {DESCRIBES}")
-        for tab in self.query(Tab):
-            tab.set_class(tab.id == f"routes-tab-{self.look.view}", "-on")
-        if marks:
-            self.query_one(TokenText).mark(*marks_of(routes, self.look, self.colouring))
-        self._wanted = self.look
-        if self.look.view == "token":
-            self._shown = self.look
-            self.query_one(RoutesPanel).show(content_of(self._findings, self.look))
-        else:
-            self._analyse(self._findings)
-
-    @work(group="analyse")
-    async def _analyse(self, findings: Findings) -> None:
-        """Show what is wanted by the time that what was wanted before is done: nothing piles up."""
-        async with self._one_at_a_time:
-            look = self._wanted
-            if look is self._shown:
-                return
-            try:
-                content = await asyncio.to_thread(content_of, findings, look)
-            except GptossChatError as error:
-                self._say("#routes-about", str(error))
-                return
-            if look is self._wanted:
-                self._shown = look
-                self.query_one(RoutesPanel).show(content)
-
-    # What the person does ------------------------------------------------------------------------------------------
 
     def on_token_text_moved(self, event: TokenText.Moved) -> None:
         """The cursor is on another token."""
