@@ -24,7 +24,7 @@ from typing import Any
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.harmony.messages import FunctionTool
 from gptoss_chat.paths import Paths
-from gptoss_chat.settings import read_config
+from gptoss_chat.settings import read_config, source_of
 from gptoss_chat.tools.builtin import BUILT_IN
 from gptoss_chat.tools.command import run_command
 from gptoss_chat.tools.mcp import McpServerConfig
@@ -46,16 +46,16 @@ def read_toolbox(paths: Paths) -> Toolbox:
     servers = []
     for name, table in reader.tables(config, "mcp"):
         if name in tools:
-            raise reader.wrong("mcp", name, None, f"[mcp.{name}] has the name of a tool.", "Give it another name.")
+            raise reader.wrong(f"[mcp.{name}] has the name of a tool.", "Give it another name.", "mcp", name)
         servers.append(reader.server(name, table))
     offered = config.get("tools", [])
     names = (*tools, *(server.name for server in servers))
     if not _is_texts(offered):
-        raise reader.wrong(None, "tools", None, f"tools is {offered!r}.", 'It must be a list such as ["clock"].')
+        raise reader.wrong(f"tools is {offered!r}.", 'It must be a list such as ["clock"].', "tools")
     for name in offered:
         if name not in names:
             hint = f"There are: {', '.join(names)}."
-            raise reader.wrong(None, "tools", None, f"tools names '{name}', which is no tool.", hint)
+            raise reader.wrong(f"tools names '{name}', which is no tool.", hint, "tools")
     return Toolbox(tools, servers, offered)
 
 
@@ -68,11 +68,11 @@ class _Reader:
     def tables(self, config: Mapping[str, Any], kind: str) -> list[tuple[str, Mapping[str, Any]]]:
         tables = config.get(kind, {})
         if not isinstance(tables, dict):
-            raise self.wrong(None, kind, None, f"{kind} is {tables!r}.", f"Write tables: [{kind}.NAME].")
+            raise self.wrong(f"{kind} is {tables!r}.", f"Write tables: [{kind}.NAME].", kind)
         for name, table in tables.items():
             if not isinstance(table, dict) or not _NAME.fullmatch(name):
                 hint = "A name has letters, digits and _, and begins with no digit."
-                raise self.wrong(kind, name, None, f"[{kind}.{name}] is no table of a tool.", hint)
+                raise self.wrong(f"[{kind}.{name}] is no table of a tool.", hint, kind, name)
         return list(tables.items())
 
     def tool(self, name: str, table: Mapping[str, Any]) -> Tool:
@@ -86,13 +86,13 @@ class _Reader:
             parameters = self._value("tool", name, table, "parameters", dict, "a JSON schema")
             if parameters.get("type") != "object":
                 message = f"[tool.{name}] parameters is no schema of an object."
-                raise self.wrong("tool", name, "parameters", message, 'Begin it with type = "object".')
+                raise self.wrong(message, 'Begin it with type = "object".', "tool", name, "parameters")
             function = dataclasses.replace(function, parameters=parameters)
         limits = self._limits("tool", name, table)
         if known is not None and "command" not in table:
             if "timeout_s" in table:
                 message = f"[tool.{name}] has a timeout_s without a command."
-                raise self.wrong("tool", name, "timeout_s", message, "The built-in tool takes no time.")
+                raise self.wrong(message, "The built-in tool takes no time.", "tool", name, "timeout_s")
             limits.pop("timeout_s", None)
             return dataclasses.replace(known, function=function, **limits)
         command = self._command("tool", name, table)
@@ -105,35 +105,33 @@ class _Reader:
         self._keys("mcp", name, table, _MCP_KEYS)
         env = self._value("mcp", name, table, "env", dict, "a table of texts") if "env" in table else {}
         if not _is_texts(list(env.values())):
-            raise self.wrong("mcp", name, "env", f"[mcp.{name}] env is {env!r}.", "It must be a table of texts.")
+            raise self.wrong(f"[mcp.{name}] env is {env!r}.", "It must be a table of texts.", "mcp", name, "env")
         return McpServerConfig(name, self._command("mcp", name, table), env, **self._limits("mcp", name, table))
 
-    def wrong(self, kind: str | None, name: str, key: str | None, message: str, hint: str) -> SettingsError:
-        """The error at a top setting, at a table, or at a key of one."""
-        lines = self._paths.config_file.read_text(encoding="utf-8").splitlines()
-        number = _line_of(lines, kind, name, key)
-        return SettingsError(f"{self._paths.config_file}{f', line {number}' if number else ''}: {message}", hint)
+    def wrong(self, message: str, hint: str, *path: str) -> SettingsError:
+        """The error at a setting, given as the tables that it lies in and its name."""
+        return SettingsError(f"{source_of(self._paths, *path)}: {message}", hint)
 
     def _keys(self, kind: str, name: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
         for key in table:
             if key not in known:
                 message = f"[{kind}.{name}] has no setting '{key}'."
-                raise self.wrong(kind, name, key, message, f"There are: {', '.join(known)}.")
+                raise self.wrong(message, f"There are: {', '.join(known)}.", kind, name, key)
 
     def _value(self, kind: str, name: str, table: Mapping[str, Any], key: str, wanted: type, words: str) -> Any:
         value = table[key]
         if not isinstance(value, wanted) or isinstance(value, bool):
-            raise self.wrong(kind, name, key, f"[{kind}.{name}] {key} is {value!r}.", f"It must be {words}.")
+            raise self.wrong(f"[{kind}.{name}] {key} is {value!r}.", f"It must be {words}.", kind, name, key)
         return value
 
     def _command(self, kind: str, name: str, table: Mapping[str, Any]) -> tuple[str, ...]:
         command = table.get("command")
         if command is None:
             message = f"[{kind}.{name}] has no command."
-            raise self.wrong(kind, name, None, message, 'Add one, such as command = ["date", "+%H:%M"].')
+            raise self.wrong(message, 'Add one, such as command = ["date", "+%H:%M"].', kind, name)
         if not _is_texts(command) or not command or not command[0]:
             message = f"[{kind}.{name}] command is {command!r}."
-            raise self.wrong(kind, name, "command", message, 'It must be a list such as ["date", "+%H:%M"].')
+            raise self.wrong(message, 'It must be a list such as ["date", "+%H:%M"].', kind, name, "command")
         return tuple(command)
 
     def _limits(self, kind: str, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,13 +140,13 @@ class _Reader:
             limits["allow"] = allow = table["allow"]
             if allow not in ("ask", "always"):
                 message = f"[{kind}.{name}] allow is {allow!r}."
-                raise self.wrong(kind, name, "allow", message, 'Use "ask" or "always".')
+                raise self.wrong(message, 'Use "ask" or "always".', kind, name, "allow")
         for key in ("timeout_s", "start_timeout_s"):
             if key in table:
                 seconds = self._value(kind, name, table, key, int | float, "a number of seconds")  # type: ignore[arg-type]
                 if not 0 < seconds <= 86_400:
                     message = f"[{kind}.{name}] {key} is {seconds}."
-                    raise self.wrong(kind, name, key, message, "Use seconds above 0, at most a day's 86400.")
+                    raise self.wrong(message, "Use seconds above 0, at most a day's 86400.", kind, name, key)
                 limits[key] = float(seconds)
         if "output_characters" in table:
             limits["output_characters"] = most = self._value(
@@ -156,26 +154,9 @@ class _Reader:
             )
             if not 1 <= most <= 10_000_000:
                 message = f"[{kind}.{name}] output_characters is {most}."
-                raise self.wrong(kind, name, "output_characters", message, "Use 1 to 10000000.")
+                raise self.wrong(message, "Use 1 to 10000000.", kind, name, "output_characters")
         return limits
 
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _line_of(lines: list[str], kind: str | None, name: str, key: str | None) -> int | None:
-    """The number of the line of a setting; of its table, or of nothing, where it is written in another way."""
-    if kind is None:
-        return _first(lines, rf"\s*\[*\s*{re.escape(name)}\b", 0)
-    header = _first(lines, rf"""\s*\[+\s*{kind}\s*\.\s*["']?{re.escape(name)}\b""", 0)
-    if header is None or key is None:
-        return header
-    end = _first(lines, r"\s*\[", header)
-    return _first(lines[: end and end - 1], rf"""\s*["']?{re.escape(key)}["']?\s*[=.]""", header) or header
-
-
-def _first(lines: list[str], pattern: str, after: int) -> int | None:
-    """The number, from 1, of the first line behind `after` that begins with `pattern`."""
-    found = re.compile(pattern)
-    return next((number for number, line in enumerate(lines, start=1) if number > after and found.match(line)), None)
