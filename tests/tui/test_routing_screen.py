@@ -337,6 +337,38 @@ async def test_full_size_gives_the_view_the_screen() -> None:
         assert app.routing.look.token == 1
 
 
+@pytest.mark.parametrize("no_color", [False, True])
+@pytest.mark.parametrize(("layers", "experts"), [(24, 32), (36, 128)])
+async def test_maps_of_real_models_fit_80x24(layers: int, experts: int, no_color: bool) -> None:
+    """In full size no map of layers and experts has to be scrolled or shares cells; a click goes back to the text."""
+    rng = np.random.default_rng(0)
+    chosen = np.argsort(rng.random((ROUTES.tokens, layers, experts)), axis=-1)[..., :4]
+    routes = dataclasses.replace(
+        ROUTES,
+        experts=experts,
+        experts_TLK=chosen.astype(np.uint8),
+        weights_TLK=np.full(chosen.shape, 0.25, np.float16),
+        entropy_TL=np.full((ROUTES.tokens, layers), 3, np.float16),
+    )
+    app = ScreenApp(routes)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.no_color = no_color
+        await settle(app, pilot)
+        await pilot.press("f")
+        for view in ("load", "channels", "turns"):
+            await pilot.press(str(VIEWS.index(view) + 1))
+            await settle(app, pilot)
+            assert app.routing.look.view == view
+            assert app.panel.virtual_size.height <= app.panel.size.height
+            across, down = app.panel._density.size(layers, experts)
+            assert across + 4 <= app.panel.size.width
+            assert down + 2 <= app.panel.size.height
+            assert "describes" in app.line("about")
+        await pilot.click("#routes-full")
+        await pilot.pause()
+        assert app.text.display
+
+
 async def test_texts_of_tokens_drive_nothing() -> None:
     """Markup, escapes and line ends in tokens and in the model's name are shown as they are."""
     nasty = "[red]\x1b[2J\u202e\n"

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.screen import Screen
+from textual.style import Style
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
@@ -60,7 +61,8 @@ class RoutingGround(Screen[Wish | None]):
     RoutingGround.-wide #routes-body { layout: horizontal; }
     RoutingGround.-wide #routes-text { height: 1fr; width: 1fr; }
     RoutingGround.-wide #routes-panel { height: 1fr; width: 82; border-top: none; border-left: solid $border; }
-    RoutingGround.-full #routes-text { display: none; }
+    RoutingGround.-full #routes-text, RoutingGround.-full #routes-title, RoutingGround.-full #routes-token,
+    RoutingGround.-full #routes-keys { display: none; }
     RoutingGround.-full #routes-panel { width: 1fr; border: none; }
     """
     KEYS_LINE = Content()
@@ -92,6 +94,8 @@ class RoutingGround(Screen[Wish | None]):
             yield RoutesPanel()
         with Horizontal(id="routes-tabs"):
             yield from (Tab(number, view) for number, view in enumerate(VIEWS, 1))
+            full = Content.styled(" f ", Style.from_meta({"@click": "screen.full_size"}))
+            yield Static(full, id="routes-full", classes="routes-tab")  # in full size the line of keys is not there
         yield Static("", id="routes-scope", classes="line", markup=False)
         yield Static("Reading …", id="routes-about", classes="line", markup=False)
         yield Static(self.KEYS_LINE, id="routes-keys", classes="line")
