@@ -48,6 +48,7 @@ class ConsentScreen(ModalScreen[Decision]):
         self._call = call
         self._clock = clock
         self._last_key_s = clock()
+        self._quiet = False
 
     def compose(self) -> ComposeResult:
         """The question, the arguments, and the choices."""
@@ -62,14 +63,18 @@ class ConsentScreen(ModalScreen[Decision]):
                     yield Button(label, id=decision, compact=True)
 
     def on_key(self, _event: events.Key) -> None:
-        """A key that means nothing here was meant for the prompt; the next ones may be, too."""
-        self._last_key_s = self._clock()
+        """Any key, before it is looked up: one that means nothing here was meant for the prompt, and the next may be, too."""
+        now_s = self._clock()
+        self._quiet = now_s - self._last_key_s >= QUIET_S
+        self._last_key_s = now_s
+
+    def on_mouse_down(self, _event: events.MouseDown) -> None:
+        """The mouse does not type, but the question must have been there to be read."""
+        self._quiet = self._clock() - self._last_key_s >= QUIET_S
 
     def action_choose(self, decision: Decision) -> None:
-        """A key."""
-        now_s, last_s = self._clock(), self._last_key_s
-        self._last_key_s = now_s
-        if now_s - last_s >= QUIET_S:
+        """Answer, if the keys have been quiet."""
+        if self._quiet:
             self.dismiss(decision)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
