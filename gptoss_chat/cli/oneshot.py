@@ -31,6 +31,7 @@ from gptoss_chat.chat.session import ModelState, Session
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, UsageError
+from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.text import printable
 
 INTERRUPTED = 130
@@ -216,8 +217,11 @@ def _as_json(event: TurnEvent, turn: Turn) -> dict[str, object]:
                 "text": event.token_text,
                 "logprob": round(event.logprob, 5),
                 "alternatives": [{"id": i, "logprob": round(p, 5)} for i, p in event.alternatives],
-                "experts": event.experts.tolist(),
-                "weights": [[round(w, 4) for w in layer] for layer in event.weights.tolist()],
+                "experts": (experts := [[e for e in layer if e != NO_EXPERT] for layer in event.experts.tolist()]),
+                "weights": [
+                    [round(w, 4) for w in layer[: len(chosen)]]
+                    for layer, chosen in zip(event.weights.tolist(), experts, strict=True)
+                ],
             }
         case TurnFinished():
             usage = dataclasses.asdict(event.usage) if event.usage else None
