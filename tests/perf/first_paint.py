@@ -5,6 +5,7 @@ Run `python -m tests.perf.first_paint [STARTS]`. Figures are medians of warm sta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -45,12 +46,11 @@ def run_python(code: str) -> Spent:
 class Screen:
     """The chat in a pseudo-terminal of 100x30."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, code: str = "from gptoss_chat.cli.main import run; run()") -> None:
         self._screen = pyte.Screen(100, 30)
         self._stream = pyte.ByteStream(self._screen)
         places = {f"XDG_{kind}_HOME": str(home / kind) for kind in ("DATA", "CACHE", "CONFIG")}
         env = {**os.environ, "HOME": str(home), "TERM": "xterm-256color", **places}
-        code = "from gptoss_chat.cli.main import run; run()"
         self.started_s = time.perf_counter()
         self.child = pexpect.spawn(sys.executable, ["-c", code], env=env, dimensions=(30, 100))  # type: ignore[arg-type]
         self.child.delaybeforesend = None  # the package waits 50 ms before every key otherwise
@@ -63,6 +63,13 @@ class Screen:
                 raise SystemExit(f"never saw {what!r} on\n" + "\n".join(self._screen.display))
             self._stream.feed(self.child.read_nonblocking(65536, 10))
         return time.perf_counter()
+
+    def settle(self, quiet_s: float = 0.05) -> None:
+        """Draw what has come, until nothing does for so long."""
+        with contextlib.suppress(pexpect.TIMEOUT):
+            end_s = time.perf_counter() + 1.0
+            while time.perf_counter() < end_s:
+                self._stream.feed(self.child.read_nonblocking(65536, quiet_s))
 
     def first_frame(self) -> Spent:
         """What it took from the start of the interpreter to the first frame."""

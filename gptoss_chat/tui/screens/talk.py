@@ -155,11 +155,10 @@ class TalkScreen(PanesScreen):
             if widget.live.finished is not None:
                 await widget.finish()
             else:
-                widget.wait_for(waiting_for(self.session, widget.live, first=self._is_next(widget.live)))
-
-    def _is_next(self, reply: LiveReply) -> bool:
-        """Whether the model is at it, or will be as soon as it can: no earlier answer of its conversation is unfinished."""
-        return reply.begun or self.live.of(reply.turn.conversation_id)[:1] == [reply]
+                first = self.live.first
+                elsewhere = first is not None and any(other.shows(first) for other in others) and not pane.shows(first)
+                next_ = widget.live.begun or widget.live is first
+                widget.wait_for(waiting_for(self.session, widget.live, first=next_, elsewhere=elsewhere))
 
     def _tell(self) -> None:
         """Say once what the session and the history have to say."""

@@ -16,6 +16,8 @@ from textual.widget import Widget
 
 from gptoss_chat.tui.plain import visible
 
+TITLE_LEAST = 12  # cells that a long title keeps beside the settings
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -53,7 +55,8 @@ class PaneHeading(Widget):
         left = Content(f"{'▸' if head.active else ' '} {head.number} {visible(head.title) or 'New conversation'}")
         settings = [visible(text) for text in head.settings]
         buttons = Content("").join([text for text, _ in self._buttons()])
-        while settings and left.cell_length + sum(map(len, settings)) + 3 * len(settings) + buttons.cell_length > width:
+        least = min(left.cell_length, TITLE_LEAST)
+        while settings and least + sum(map(len, settings)) + 3 * len(settings) + buttons.cell_length > width:
             settings.pop()
         right = Content.assemble(("".join(f" · {text}" for text in settings), "not bold"), buttons)
         left = left.truncate(max(0, width - right.cell_length), ellipsis=True)
