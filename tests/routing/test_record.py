@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,16 @@ import pytest
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
-from gptoss_chat.routing import CHANNELS, KnownModel, conversation_routes, path_routes, text_routes, turn_routes
+from gptoss_chat.model.route import NO_EXPERT
+from gptoss_chat.routing import (
+    CHANNELS,
+    KnownModel,
+    conversation_routes,
+    path_routes,
+    routes_of,
+    text_routes,
+    turn_routes,
+)
 from gptoss_chat.routing.tokens import channels_of, spelling, texts_of
 from tests.encodings import byte_encoding
 from tests.routing.examples import EXPERTS, example_routes, random_record, stored_turn, tokens_of, turn_tokens
@@ -102,6 +112,48 @@ def test_stored_turn_comes_back(store: Store) -> None:
     unnamed = turn_routes(store, reply_id, lambda name: KnownModel())
     assert unnamed.experts == 16  # the smallest usual count that holds the ids
     assert unnamed.texts[1] == f"<{ord('u')}>"
+
+
+def test_reply_begins_after_its_prompt(store: Store) -> None:
+    """Places count from the first token of the reply; the prompt and a text without harmony have none."""
+    ids = turn_tokens(ENCODING, "Hi <|start|>", "Hm.", "Hello")
+    routes = routes_of([("one", random_record(ids))], ENCODING, model="tiny", experts=EXPERTS)
+    first = int(np.argmax(routes.reply_T == 0))
+    assert "".join(routes.texts[first:]).startswith("<|channel|>analysis<|message|>Hm.")
+    assert routes.reply_T.tolist() == [-1] * first + list(range(len(ids) - first))
+    plain = text_routes(random_record(ENCODING.encode_text("abc")), ENCODING, model="tiny", experts=EXPERTS)
+    assert plain.reply_T.tolist() == [-1] * 3
+
+
+def test_alternatives_are_read_with_their_texts() -> None:
+    """Of tokens that were drawn; turns with different numbers of experts and of alternatives stand side by side."""
+    ids = turn_tokens(ENCODING, "Hi", "Hm.", "Hello")
+    record = random_record(ids)
+    wide = dataclasses.replace(
+        random_record(ids, seed=2),
+        experts=np.concatenate([record.experts, record.experts[..., :1] * 0 + 11], axis=-1),
+        weights=np.concatenate([record.weights, record.weights[..., :1] * 0], axis=-1),
+    )
+    old = dataclasses.replace(
+        record,
+        logprobs=np.full(len(ids), np.nan, np.float32),
+        alternative_ids=np.zeros((len(ids), 0), np.uint32),
+        alternative_logprobs=np.zeros((len(ids), 0), np.float32),
+    )
+    routes = routes_of([("a", record), ("b", wide), ("c", old)], ENCODING, model="tiny", experts=EXPERTS)
+    count = len(ids)
+    assert routes.chosen == 4
+    assert (routes.experts_TLK[:count, :, 3] == NO_EXPERT).all()
+    assert not routes.weights_TLK[:count, :, 3].any()
+    assert routes.probability(0) is None
+    assert routes.alternatives(0) == []
+    last = routes.alternatives(count - 1)
+    assert [other.token_id for other in last] == record.alternative_ids[-1].tolist()
+    assert [other.text for other in last] == [chr(token_id) for token_id in record.alternative_ids[-1]]
+    assert [other.probability for other in last] == pytest.approx(np.exp(record.alternative_logprobs[-1]))
+    assert routes.probability(count - 1) == pytest.approx(float(np.exp(record.logprobs[-1])))
+    assert routes.alternatives(3 * count - 1) == []
+    assert routes.probability(3 * count - 1) is None
 
 
 def test_conversation_is_the_path_that_is_shown(store: Store) -> None:

@@ -89,7 +89,7 @@ async def test_cursor_shows_the_tokens_experts_and_weights() -> None:
         assert app.line("token").startswith(f"4 of {ROUTES.tokens} · “{ROUTES.texts[token]}”")
         assert "control · position 10 · turn 1 of 2" in app.line("token")
         assert app.line("token").endswith(" · given")
-        assert "No alternatives: this token was given." in app.panel.text()
+        assert "No alternatives are known here (given)." in app.panel.text()
         rows = app.panel.text().splitlines()[2:]
         entropy = analysis.gate_entropy_bits(ROUTES.weights_TLK[token][None])[0]
         for layer in range(LAYERS):

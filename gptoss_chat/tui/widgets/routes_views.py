@@ -109,7 +109,7 @@ def _drawn(routes: Routes, token: int) -> str:
     chance = routes.probability(token)
     if chance is not None:
         return f"drawn with {chance:.1%}"
-    return "given" if routes.reply_T[token] < 0 else "not recorded how drawn"
+    return "given" if routes.reply_T[token] < 0 else "drawn with an unknown probability"
 
 
 def scope_line(routes: Routes, look: Look) -> str:
@@ -143,7 +143,7 @@ def _token(routes: Routes, look: Look) -> Table:
         for at, other in enumerate(routes.alternatives(look.token))
     ]
     rows = [
-        tuple(others) or heading(f"No alternatives: this token was {_drawn(routes, look.token)}."),
+        tuple(others) or heading(f"No alternatives are known here ({_drawn(routes, look.token)})."),
         heading("layer ", f"{'experts, by weight':<{11 * routes.chosen}}", "of weights    of router"),
     ]
     for layer, (ids, weights) in enumerate(zip(experts_LK.tolist(), weights_LK.tolist(), strict=True)):
