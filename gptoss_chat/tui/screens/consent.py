@@ -60,7 +60,9 @@ class ConsentScreen(ModalScreen[Decision]):
                 yield Static(Content(visible_lines(_pretty(self._call.arguments))), markup=False)
             with Horizontal(id="choices"):
                 for decision, label in CHOICES:
-                    yield Button(label, id=decision, compact=True)
+                    button = Button(label, id=decision, compact=True)
+                    button.active_effect_duration = 0  # while it shines, it takes no second press
+                    yield button
 
     def on_key(self, _event: events.Key) -> None:
         """Any key, before it is looked up: one that means nothing here was meant for the prompt, and the next may be, too."""
