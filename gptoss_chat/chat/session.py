@@ -65,6 +65,8 @@ class Session:
         self._toolbox = toolbox
         self._caller: Caller | None = None
         self._calls: list[threading.Thread] = []  # of tools that are at work
+        self._parked: dict[str, list[_Job]] = {}  # a reply that waits for a tool: the turns that go on from it
+        self._parking = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._pump, name="chat", daemon=True)
 
@@ -250,11 +252,27 @@ class Session:
                 self.store.finish_reply(turn.reply_node_id, status=TurnStatus.FAILED)
         if finished is not None:
             turn.emit(finished)
+            with self._parking:
+                parked = self._parked.pop(turn.reply_node_id, [])
+            for job in parked:
+                self._jobs.put(job)
+
+    def _park(self, job: _Job) -> bool:
+        """Put a turn aside that goes on from a reply which waits for a tool: its prompt is not known yet."""
+        with self._parking:
+            if self._parked:
+                for node in self.store.path_to(job.turn.user_node_id):
+                    if node.id in self._parked:
+                        self._parked[node.id].append(job)
+                        return True
+        return False
 
     def _begin(self, job: _Job) -> TurnFinished | None:
         from gptoss_chat.chat.running import RunningTurn
         from gptoss_chat.tools.values import ToolStoppedError
 
+        if self._park(job):
+            return None
         turn, stopped = job.turn, TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
         if self._model is None:
             raise self.error or GptossChatError("The model is not loaded.", "Start again.")
@@ -287,6 +305,8 @@ class Session:
                 f"The model called tools more than {MOST_CALLS} times without an answer.", "Ask again."
             )
             return running.end(TurnStatus.FAILED, FinishReason.ERROR, error)
+        with self._parking:
+            self._parked.setdefault(running.turn.reply_node_id, [])
         thread = threading.Thread(target=self._call, args=(running, outcome), name="tool", daemon=True)
         self._calls = [*(call for call in self._calls if call.is_alive()), thread]
         thread.start()

@@ -311,6 +311,23 @@ def test_other_conversations_go_on_while_a_call_waits(encoding: HarmonyEncoding,
     finish(waiting)
 
 
+def test_prompt_behind_a_waiting_call_waits_for_its_answer(encoding: HarmonyEncoding, start: Start) -> None:
+    """What it goes on from is not written yet."""
+    engine, clock = ToolEngine(encoding, clock_step), Clock()
+    session = start(engine, clock.box())
+    first = session.ask(None, "What time is it?", PLAIN)
+    asked = until_asked(first)
+    second = session.ask(first.conversation_id, "And now?", PLAIN)
+    finish(session.ask(None, "Hello", TurnOptions(tools=())))
+    assert not second.done
+    first.decide(asked.number, "always")
+    finish(first)
+    finish(second)
+    prompts = [prompt_of(engine, request) for request in range(len(engine.requests))]
+    (prompt,) = [prompt for prompt in prompts if prompt.endswith("And now?<|end|><|start|>assistant")]
+    assert "<|channel|>final<|message|>It is 14:05.<|end|>" in prompt
+
+
 def test_closing_keeps_a_waiting_call(encoding: HarmonyEncoding, store: Store, start: Start) -> None:
     """The answer is a stopped one, and its call is there."""
     session = start(ToolEngine(encoding, clock_step), Clock().box())
