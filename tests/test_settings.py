@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.paths import Paths
-from gptoss_chat.settings import Settings, load_settings, parse_setting, write_setting
+from gptoss_chat.settings import BY_NAME, Settings, change_config, load_settings, parse_setting, write_setting
 
 
 @pytest.fixture
@@ -106,3 +107,83 @@ def test_text_is_parsed_by_the_kind_of_its_setting() -> None:
     assert parse_setting("show_reasoning", "No", "x") is False
     with pytest.raises(SettingsError, match="nowhere"):
         parse_setting("nowhere", "1", "x")
+
+
+PRESETS = """effort = "low"
+developer = "Be kind."
+
+[presets.careful]
+effort = "high"  # takes its time
+temperature = 0
+system = "You are a proof-reader."
+
+[presets."in verse"]
+developer = "Answer in verse."
+"""
+
+
+def test_preset_is_laid_over_the_settings(paths: Paths) -> None:
+    """What it sets is as it says, the rest as it was; an empty name is none."""
+    write(paths, PRESETS)
+    settings = load_settings(paths, {})
+    careful = settings.with_preset("careful")
+    assert (careful.effort, careful.temperature, careful.system) == ("high", 0.0, "You are a proof-reader.")
+    assert (careful.developer, careful.preset) == ("Be kind.", "careful")
+    assert settings.with_preset("in verse").developer == "Answer in verse."
+    assert settings.with_preset("") == settings
+    with pytest.raises(SettingsError, match="careful, in verse"):
+        settings.with_preset("other")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("effort = 'huge'", "effort"),
+        ("top_p = 2", "top_p"),
+        ("model = 'x'", "can't set 'model'"),
+        ("seed = true", "seed"),
+    ],
+)
+def test_senseless_preset_names_its_line(paths: Paths, line: str, says: str) -> None:
+    """The line inside the preset's table, past the same name outside it and inside a text of several lines."""
+    write(paths, f'effort = "low"\ndeveloper = """\ntop_p = 2\nseed = true\n"""\ntop_p = 1\n\n[presets.x]\n{line}\n')
+    with pytest.raises(SettingsError, match=says) as caught:
+        load_settings(paths, {})
+    assert "line 9" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["presets = 3", "[presets]\nx = 3", "keys = 3", "[keys]\nstop = 3"])
+def test_tables_that_are_none_are_one_sentence(paths: Paths, text: str) -> None:
+    """The file and the line are named."""
+    write(paths, text)
+    with pytest.raises(SettingsError, match=r"line [12]"):
+        load_settings(paths, {})
+
+
+def test_change_reaches_into_tables(paths: Paths) -> None:
+    """A preset gains and loses settings, a new one is made, and every comment stays."""
+    write(paths, PRESETS)
+    change_config(
+        paths,
+        {
+            ("presets", "careful", "effort"): "medium",
+            ("presets", "careful", "temperature"): None,
+            ("presets", "new", "seed"): 7,
+            ("theme",): "light",
+            ("developer",): 'Say """so""" \\ and\nso.',
+        },
+    )
+    assert "# takes its time" in paths.config_file.read_text()
+    settings = load_settings(paths, {})
+    assert [preset.name for preset in settings.presets] == ["careful", "in verse", "new"]
+    assert dict(settings.presets[0].values) == {"effort": "medium", "system": "You are a proof-reader."}
+    assert (settings.presets[2].values, settings.theme) == ({"seed": 7}, "light")
+    assert settings.developer == 'Say """so""" \\ and\nso.'
+
+
+def test_every_setting_is_in_the_list() -> None:
+    """The list and the values name the same settings, with the same defaults."""
+    defaults = dataclasses.asdict(Settings())
+    assert list(BY_NAME) == [name for name in defaults if name not in ("presets", "keys")]
+    for name, field in BY_NAME.items():
+        assert field.unset if defaults[name] is None else field.check(defaults[name], "here") == defaults[name]

@@ -53,6 +53,9 @@ def chat(
         typer.Option("--model", "-m", help="A folder, a Hugging Face repository in the local cache, or 'built-in'."),
     ] = None,
     reasoning: Annotated[str | None, typer.Option("--reasoning", help="Reasoning effort: low, medium or high.")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="A set of settings from config.toml: [presets.NAME].")
+    ] = None,
     continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with the conversation of this id.")] = None,
     system: Annotated[
@@ -118,6 +121,7 @@ def chat(
         raise UsageError("--continue and --resume exclude each other.", "Choose one.")
     paths = Paths.of_user()
     settings = load_settings(paths)
+    settings = settings.with_preset(settings.preset if preset is None else preset)
     flags = Sampling(temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens)
     one_shot = prompt is not None or not sys.stdin.isatty()
     text = oneshot.gather_prompt(prompt or "", file or [], oneshot.piped_stdin()) if one_shot else ""
@@ -137,7 +141,7 @@ def chat(
     ) as (session, options_folder):  # fmt: skip
         options = turn_options(
             flags, settings, options_folder, effort=reasoning, developer=developer, identity=system,
-            stop=tuple(stop or ()), logprobs=logprobs, route=route or "", tools=tools,
+            stop=tuple(stop or ()), logprobs=logprobs, route=route, tools=tools,
         )  # fmt: skip
         conversation_id = conversation_of(session.store, continue_, resume)
         if one_shot:

@@ -31,6 +31,7 @@ def open_plain_chat() -> int:
 
     paths = Paths.of_user()
     settings = load_settings(paths)
+    settings = settings.with_preset(settings.preset)
     with open_session(paths, settings, None, no_history=False, later=True) as (session, folder):
         return open_chat(session, settings, turn_options(Sampling(), settings, folder), None)
 

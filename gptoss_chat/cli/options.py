@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gptoss_chat.chat.turn import Effort, TurnOptions
+from gptoss_chat.config.fields import BY_NAME
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import CheckpointError, UsageError
 from gptoss_chat.model.route import parse_route
@@ -18,15 +19,8 @@ if TYPE_CHECKING:
     from gptoss_chat.settings import Settings
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
-RANGES: dict[str, tuple[float, float]] = {
-    "temperature": (0, 10),
-    "top_p": (0, 1),
-    "top_k": (0, 1_000_000),
-    "min_p": (0, 1),
-    "repetition_penalty": (0.1, 10),
-    "seed": (0, 2**63 - 1),
-    "max_tokens": (1, 10_000_000),
-}
+NUMBERS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "max_tokens")
+RANGES: dict[str, tuple[float, float]] = {name: (BY_NAME[name].low, BY_NAME[name].high) for name in NUMBERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +72,7 @@ def turn_options(
     identity: str | None = None,
     stop: tuple[str, ...] = (),
     logprobs: int = 0,
-    route: str = "",
+    route: str | None = None,
     tools: tuple[str, ...] | None = None,
 ) -> TurnOptions:
     """What the flags and settings say about every prompt; raises UsageError."""
@@ -86,10 +80,10 @@ def turn_options(
     return TurnOptions(
         effort=effort_of(effort or settings.effort),
         developer=developer if developer is not None else settings.developer,
-        identity=identity,
+        identity=(identity if identity is not None else settings.system) or None,
         sampling=sampling,
         stop=stop,
-        route=parse_route(route),
+        route=parse_route(route if route is not None else settings.route),
         tools=tools,
     )
 

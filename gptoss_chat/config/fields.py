@@ -43,7 +43,7 @@ class Field:
             raise SettingsError(f"{source}: {self.name} is {value!r}.", f"It must be {_MUST_BE[self.kind]}.")
         if self.choices and value not in self.choices:
             raise SettingsError(f"{source}: {self.name} is {value!r}.", f"Use {_or(self.choices)}.")
-        if self.kind in ("whole", "number") and not self.low <= value <= self.high:
+        if isinstance(value, int | float) and wanted is not bool and not self.low <= value <= self.high:
             kind = _MUST_BE[self.kind]
             raise SettingsError(f"{source}: {self.name} is {value}.", f"Use {kind} from {self.low:g} to {self.high:g}.")
         return value

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gptoss_chat.cli.options import Sampling, sampling_params
+from gptoss_chat.cli.options import Sampling, sampling_params, turn_options
 from gptoss_chat.errors import CheckpointError, GptossChatError, UsageError
-from gptoss_chat.settings import Settings
+from gptoss_chat.model.route import route_text
+from gptoss_chat.settings import Preset, Settings
 
 
 def write(folder: Path, **values: object) -> None:
@@ -59,3 +60,14 @@ def test_senseless_flag_or_setting_is_named(tmp_path: Path, flags: Sampling, set
     with pytest.raises(GptossChatError, match=says) as caught:
         sampling_params(flags, settings, tmp_path)
     assert isinstance(caught.value, UsageError)
+
+
+def test_settings_and_presets_reach_the_prompt_under_the_flags(tmp_path: Path) -> None:
+    """The system text, the rules for the router and the seed are the preset's where no flag says otherwise."""
+    preset = Preset("odd", {"system": "You are odd.", "route": "ban 0:1", "seed": 7, "effort": "high"})
+    settings = Settings(presets=(preset,)).with_preset("odd")
+    options = turn_options(Sampling(), settings, tmp_path)
+    assert (options.identity, options.effort, options.sampling.seed) == ("You are odd.", "high", 7)
+    assert route_text(options.route) == "ban 0:1"
+    options = turn_options(Sampling(seed=8), settings, tmp_path, effort="low", identity="", route="")
+    assert (options.identity, options.effort, options.sampling.seed, options.route) == (None, "low", 8, ())
