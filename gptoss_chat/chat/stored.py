@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import HistoryError
-from gptoss_chat.harmony.messages import FunctionTool
 from gptoss_chat.history import Node
 from gptoss_chat.model.route import parse_route, route_text
+
+if TYPE_CHECKING:  # the first painted frame does not wait for the prompt format
+    from gptoss_chat.harmony.messages import FunctionTool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ def with_tools(node: Node, tools: Sequence[FunctionTool]) -> str:
 
 def tools_of(node: Node) -> tuple[FunctionTool, ...] | None:
     """What the answer's prompt offered; None where it had none yet. Raises HistoryError for a damaged row."""
+    from gptoss_chat.harmony.messages import FunctionTool
+
     found = _settings(node).get("tools")
     if found is None:
         return () if node.raw_ids else None

@@ -88,11 +88,15 @@ def open_session(
     from gptoss_chat.chat.session import Session
     from gptoss_chat.cli.options import today
     from gptoss_chat.history import Store
-    from gptoss_chat.tools.config import read_toolbox
+    from gptoss_chat.settings import TOOL_TABLES, read_config
 
     entry = catalog.find(model, settings)
-    toolbox = read_toolbox(paths)
-    toolbox.check(tools or ())
+    toolbox = None  # nothing declared: the session makes its own, once the screen is painted
+    if tools or TOOL_TABLES & read_config(paths).keys():
+        from gptoss_chat.tools.config import read_toolbox
+
+        toolbox = read_toolbox(paths)
+        toolbox.check(tools or ())
     if not later and (warning := _memory_warning(entry)):
         print(warning, file=sys.stderr)
     with _history_file(paths, no_history=no_history) as file:
@@ -102,7 +106,8 @@ def open_session(
             yield session, entry.folder
         finally:
             session.close()
-            toolbox.close()
+            if toolbox is not None:
+                toolbox.close()
             store.close()
 
 

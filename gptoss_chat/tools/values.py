@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gptoss_chat.harmony.messages import FunctionTool
+if TYPE_CHECKING:  # the first painted frame does not wait for the prompt format
+    from gptoss_chat.harmony.messages import FunctionTool
 
 Allow = Literal["ask", "always"]
 Stopped = Callable[[], bool]
