@@ -16,7 +16,7 @@ from textual.widget import Widget
 
 from gptoss_chat.tui.plain import visible
 
-TITLE_LEAST = 12  # cells that a long title keeps beside the settings
+TITLE_LEAST = 6  # cells that a long title keeps beside the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class PaneHeading(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Ask for what lies under the click."""
-        buttons = self._buttons()
+        buttons, place = self._buttons(), event.get_content_offset(self)
         at = self.size.width - sum(text.cell_length for text, _ in buttons)
         for text, what in buttons:
-            if what is not None and at <= event.x < at + text.cell_length:
+            if what is not None and place is not None and at <= place.x < at + text.cell_length:
                 event.stop()
                 self.post_message(self.Clicked(what))
                 return
