@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.tui.colours import DARK, LIGHT, theme_name
-from gptoss_chat.tui.keys import ACTIONS
+from gptoss_chat.tui.key_map import KeyMap
 from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.screens.help import KeysScreen
 
@@ -52,6 +52,8 @@ class ChatApp(App[None]):
         self._shelf = shelf
         self._clock = clock
         self._quit_asked_s: float | None = None
+        self.key_map = KeyMap(settings.keys)
+        self.key_map.apply(self._bindings, prefix="app.")
         # Before the style sheet is read: a change of theme reads it again.
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -70,11 +72,12 @@ class ChatApp(App[None]):
         )
         if self._shelf is not None:
             screen.shelf = self._shelf
+        self.key_map.apply(screen._bindings)
         return screen
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: the same actions as the keys."""
-        for action in ACTIONS:
+        for action in self.key_map.actions:
             if action.in_palette:
                 title = f"{action.title} ({action.shown})" if action.shown else action.title
                 yield SystemCommand(title, action.help, lambda name=action.name: self._run(screen, name))
@@ -84,7 +87,7 @@ class ChatApp(App[None]):
 
     def action_keys(self) -> None:
         """The key screen."""
-        self.push_screen(KeysScreen())
+        self.push_screen(KeysScreen(self.key_map))
 
     def action_light_or_dark(self) -> None:
         """The other of our two themes."""

@@ -6,6 +6,7 @@ It knows nothing of how an action is carried out. The built-in model has learnt 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -122,7 +123,7 @@ def bindings() -> list[Binding]:
     return [action.binding() for action in ACTIONS if action.keys]
 
 
-def by_group() -> dict[str, list[tuple[str, str]]]:
+def by_group(actions: Sequence[Action] = ACTIONS) -> dict[str, list[tuple[str, str]]]:
     """Group -> (keys, help), for the key screen."""
     groups: dict[str, list[tuple[str, str]]] = {
         "Prompt": [],
@@ -135,7 +136,7 @@ def by_group() -> dict[str, list[tuple[str, str]]]:
     }
     for group, keys, text in TOLD:
         groups[group].append((keys, text))
-    for action in ACTIONS:
+    for action in actions:
         if action.shown:
             groups[action.group].append((action.shown, action.help))
     return groups

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from gptoss_chat.chat.loading import LoadedModel
 from gptoss_chat.chat.session import Session
+from gptoss_chat.config.values import KeySetting
 from gptoss_chat.history import Store
 from gptoss_chat.settings import Settings
 from gptoss_chat.tui.app import ChatApp
@@ -114,10 +115,11 @@ def make_bench(store: Store) -> Iterator[MakeBench]:
         theme: str | None = None,
         resume: str | None = None,
         model_name: str = "scripted",
+        keys: tuple[KeySetting, ...] = (),
     ) -> Bench:
         engine = ScriptedEngine(byte_encoding(), script, pause_at=pause_at)
         session = Session(store, load or scripted_loader(engine), model_name=model_name, date=lambda: "2026-01-02")
-        app = ChatApp(session, settings=Settings(theme=theme), resume=resume, clock=lambda: 100.0)
+        app = ChatApp(session, settings=Settings(theme=theme or "dark", keys=keys), resume=resume, clock=lambda: 100.0)
         made.append(Bench(app, engine, session, store))
         return made[-1]
 

@@ -1,0 +1,111 @@
+"""Which keys do what: the list of actions under the person's [keys]; it knows nothing of screens or of what actions do."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from textual.binding import BindingsMap
+
+from gptoss_chat.config.values import KeySetting
+from gptoss_chat.errors import SettingsError
+from gptoss_chat.tui.keys import ACTIONS, Action
+
+_MODIFIERS = ("ctrl", "alt", "shift", "super")
+_KEYS = frozenset(
+    {"escape", "tab", "insert", "delete", "home", "end", "pageup", "pagedown", "up", "down", "left", "right", "enter"}
+    | {"backspace"}
+    | {f"f{number}" for number in range(1, 25)}
+)
+_CHARACTERS = frozenset(
+    {"space", "plus", "minus", "equals_sign", "comma", "full_stop", "slash", "backslash", "semicolon", "apostrophe"}
+    | {"question_mark", "left_square_bracket", "right_square_bracket", "grave_accent"}
+    | set("abcdefghijklmnopqrstuvwxyz0123456789")
+)
+# Typing needs these as they are: what a prompt is written, moved in and sent with.
+_TYPING = frozenset(
+    {"enter", "tab", "space", "backspace", "delete", "up", "down", "left", "right", "home", "end", "shift+enter"}
+    | {"pageup", "pagedown", "ctrl+j", "ctrl+m", "ctrl+i", "ctrl+h", "shift+tab", "insert"}
+)
+_SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓"}
+_SIGNS = {"plus": "+", "minus": "-", "equals_sign": "=", "comma": ",", "full_stop": ".", "slash": "/"}
+_NAMES = {"pick(-1)": "pick_above", "pick(1)": "pick_below", "resize_pane(1)": "larger_pane"}
+_NAMES |= {"resize_pane(-1)": "smaller_pane"}
+
+
+def setting_name(action: Action) -> str:
+    """What the action is called in [keys]."""
+    plain = re.sub(r"\W+", "_", action.name.removeprefix("app.")).strip("_")
+    return _NAMES.get(action.name, plain)
+
+
+class KeyMap:
+    """The actions with their keys as the person has set them."""
+
+    def __init__(self, settings: Sequence[KeySetting] = ()) -> None:
+        """Raises SettingsError, naming the file and the line, for an unknown action or key and for a key with two actions."""
+        by_name = {setting_name(action): action for action in ACTIONS}
+        changed: dict[str, Action] = {}
+        source_of: dict[str, str] = {}
+        for setting in settings:
+            if setting.action not in by_name:
+                raise SettingsError(
+                    f"{setting.source}: there is no action '{setting.action}'.", f"There are: {', '.join(by_name)}."
+                )
+            action = by_name[setting.action]
+            keys = [_checked(key, setting.source) for key in setting.keys.lower().split(",") if key.strip()]
+            shown = ", ".join(shown_key(key) for key in keys)
+            # The person's word goes before what a widget would do with the key.
+            changed[action.name] = dataclasses.replace(action, keys=",".join(keys), shown=shown, urgent=True)
+            source_of[action.name] = setting.source
+        self._changed = frozenset(changed)
+        self.actions: tuple[Action, ...] = tuple(changed.get(action.name, action) for action in ACTIONS)
+        self._refuse_conflicts(source_of)
+
+    def _refuse_conflicts(self, source_of: dict[str, str]) -> None:
+        holder: dict[str, Action] = {}
+        for action in self.actions:
+            for key in action.keys.split(",") if action.keys else ():
+                other = holder.setdefault(key, action)
+                if other is not action:
+                    source = source_of.get(action.name) or source_of.get(other.name, "")
+                    names = f"'{setting_name(other)}' and '{setting_name(action)}'"
+                    raise SettingsError(
+                        f"{source}: {shown_key(key)} would be the key of both {names}.",
+                        'Give one of them another key, or "" for none.',
+                    )
+
+    def shown(self, name: str) -> str:
+        """The keys of an action as people write them; empty when it has none."""
+        return next(action.shown for action in self.actions if action.name == name)
+
+    def apply(self, bindings: BindingsMap, *, prefix: str = "") -> None:
+        """Change a table of the default bindings to this map; with `prefix`, only actions that begin with it."""
+        for action in self.actions:
+            if action.name not in self._changed or not action.name.startswith(prefix):
+                continue
+            old = {action.name, action.name.removeprefix(prefix)}
+            for key, held in list(bindings.key_to_bindings.items()):
+                bindings.key_to_bindings[key] = [binding for binding in held if binding.action not in old]
+            for key in action.keys.split(",") if action.keys else ():
+                binding = dataclasses.replace(action.binding(), key=key)
+                bindings.key_to_bindings.setdefault(key, []).append(binding)
+
+
+def shown_key(key: str) -> str:
+    """`ctrl+g` as people write it."""
+    return "+".join(
+        _SHOWN.get(part) or _SIGNS.get(part) or part.replace("_", " ").capitalize() for part in key.split("+")
+    )
+
+
+def _checked(key: str, source: str) -> str:
+    key = key.strip()
+    *modifiers, last = key.split("+")
+    known = last in _KEYS or last in _CHARACTERS
+    if not known or any(part not in _MODIFIERS for part in modifiers) or len(set(modifiers)) < len(modifiers):
+        raise SettingsError(f"{source}: there is no key '{key}'.", "Write keys as in ctrl+g, alt+left or f8.")
+    if key in _TYPING or (last in _CHARACTERS and not set(modifiers) - {"shift"}):
+        raise SettingsError(f"{source}: {shown_key(key)} is needed for typing.", "Add ctrl or alt, or use F1 to F24.")
+    return key

@@ -1,0 +1,69 @@
+"""The person's keys: taken, shown, and refused in a sentence with file and line where they make no sense."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Static
+
+from gptoss_chat.config.values import KeySetting
+from gptoss_chat.errors import SettingsError
+from gptoss_chat.tui.key_map import KeyMap, setting_name
+from gptoss_chat.tui.keys import ACTIONS
+from tests.tui.conftest import MakeBench
+
+SOURCE = "config.toml, line 7"
+
+
+def test_default_keys_have_no_conflict() -> None:
+    """Every action has a name of its own, and no key two actions."""
+    assert [action.keys for action in KeyMap().actions] == [action.keys for action in ACTIONS]
+    assert len({setting_name(action) for action in ACTIONS}) == len(ACTIONS)
+
+
+def test_keys_are_changed_and_written_as_people_write_them() -> None:
+    """Several keys, none, and two actions that change places."""
+    found = KeyMap(
+        [
+            KeySetting("regenerate", "ctrl+o, ALT+left_square_bracket", SOURCE),
+            KeySetting("go_on", "ctrl+g", SOURCE),
+            KeySetting("take_back", "", SOURCE),
+        ]
+    )
+    assert found.shown("regenerate") == "Ctrl+O, Alt+Left square bracket"
+    assert (found.shown("go_on"), found.shown("take_back"), found.shown("stop")) == ("Ctrl+G", "", "Esc")
+
+
+@pytest.mark.parametrize(
+    ("action", "keys", "says"),
+    [
+        ("fly", "ctrl+g", "no action 'fly'"),
+        ("find", "ctrl+g", "both 'regenerate' and 'find'"),
+        ("stop", "ctrl+g", "both 'stop' and 'regenerate'"),
+        ("find", "ctlr+x", "no key 'ctlr"),
+        ("find", "ctrl+ctrl+x", "no key"),
+        ("find", "x", "needed for typing"),
+        ("find", "shift+x", "needed for typing"),
+        ("find", "enter", "needed for typing"),
+        ("find", "comma", "needed for typing"),
+    ],
+)
+def test_senseless_keys_are_one_sentence(action: str, keys: str, says: str) -> None:
+    """The file and the line are named."""
+    with pytest.raises(SettingsError, match=says) as caught:
+        KeyMap([KeySetting(action, keys, SOURCE)])
+    assert SOURCE in caught.value.message
+
+
+async def test_changed_keys_work_and_are_shown(make_bench: MakeBench) -> None:
+    """The new key acts before the text area's own use of it, the old one does nothing, and the list of keys says so."""
+    bench = make_bench(keys=(KeySetting("toggle_reasoning", "ctrl+k", SOURCE), KeySetting("keys", "f10", SOURCE)))
+    async with bench.app.run_test(size=(100, 60)) as pilot:
+        await pilot.press("ctrl+t")
+        assert not bench.transcript.unfolded
+        await pilot.press("ctrl+k")
+        assert bench.transcript.unfolded
+        await pilot.press("f10")
+        await pilot.pause()
+        text = str(bench.app.screen.query(Static).first().content)
+        assert "Ctrl+K" in text
+        assert "Ctrl+T" not in text
