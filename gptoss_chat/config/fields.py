@@ -172,7 +172,7 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "theme",
         "text",
-        "Colours: dark, light, dusk, paper, contrast-dark, contrast-light, ansi, or a theme of Textual",
+        "Colours: dark, light, dusk, paper, contrast-dark, contrast-light, or a theme of Textual",
         '"dark"',
         when="now",
     ),

@@ -12,7 +12,8 @@ from textual.screen import Screen
 from textual.widgets import TextArea
 
 from gptoss_chat.chat.turn import TurnOptions
-from gptoss_chat.tui.colours import DARK, LIGHT, theme_name
+from gptoss_chat.errors import SettingsError
+from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
 from gptoss_chat.tui.key_map import KeyMap
 from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.screens.help import KeysScreen
@@ -55,10 +56,12 @@ class ChatApp(App[None]):
         self.key_map = KeyMap(settings.keys)
         self.key_map.apply(self._bindings, prefix="app.")
         # Before the style sheet is read: a change of theme reads it again.
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        for theme in THEMES.values():
+            self.register_theme(theme)
         wanted = theme_name(settings.theme)
-        self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK.name)
+        if wanted not in self.available_themes:
+            raise SettingsError(f"There is no theme '{settings.theme}'.", f"Use one of: {', '.join(THEMES)}.")
+        self.set_reactive(App.theme, wanted)
         self.stylesheet.set_variables(self.get_css_variables())
 
     def get_default_screen(self) -> Screen[Any]:

@@ -36,7 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compare", "Send each prompt to all panes; again: no more"),
     Command("tree", "All branches of this conversation"),
     Command("route", "Change the router from the next prompt on; alone: no more", "RULES"),
-    Command("theme", "Colours", "NAME", ("dark", "light")),
+    Command("theme", "Colours", "NAME", ("dark", "light", "dusk", "paper", "contrast-dark", "contrast-light")),
     Command("help", "The list of keys"),
     Command("quit", "Leave"),
 )

@@ -14,6 +14,7 @@ from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.history import Store
 from gptoss_chat.model.route import parse_route
+from gptoss_chat.tui.colours import THEMES
 from gptoss_chat.tui.commands import Asked
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
@@ -128,10 +129,10 @@ class ChatScreen(AskingScreen):
         self.notify("From the next prompt on" if text else "The router as it is", timeout=3)
 
     def _set_theme(self, word: str) -> None:
-        if word not in ("dark", "light"):
-            self.notice.show("Use /theme dark or /theme light.")
-        elif (word == "dark") is not self.app.current_theme.dark:
-            self.app.run_worker(self.app.run_action("light_or_dark"))
+        if word not in THEMES:
+            self.notice.show(f"The themes: {', '.join(THEMES)}. /theme NAME changes to one.")
+        else:
+            self.app.theme = THEMES[word].name
 
     @work(group="model", exclusive=True)
     async def _use_model(self, name: str) -> None:
