@@ -144,8 +144,8 @@ async def measure_memory(store: Store, turns: int) -> None:
         for n in range(1, turns + 1):
             screen.ask_in([screen.pane], f"prompt {n}")
             await until(lambda n=n: len(screen.transcript.entries) == 2 * n and not screen.writing)  # type: ignore[misc]
-            session.loaded.engine.cached.clear()  # type: ignore[union-attr, attr-defined]
-            session.loaded.engine.requests.clear()  # type: ignore[union-attr, attr-defined]
+            session.loaded.engine.cached.clear()  # type: ignore[union-attr]
+            session.loaded.engine.requests.clear()  # type: ignore[union-attr]
             if n in (1, 10, 50) or n % 100 == 0:
                 mounted = len(screen.query(".message"))
                 say(f"turn {n:>5}: {process.memory_info().rss / 2**20:7.1f} MiB resident, {mounted} messages mounted")

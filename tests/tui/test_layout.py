@@ -10,7 +10,7 @@ from gptoss_chat.tui.screens.help import KeysScreen
 from gptoss_chat.tui.widgets.conversations import ConversationList
 from gptoss_chat.tui.widgets.routing import RoutingMap
 from gptoss_chat.tui.widgets.status import Status, StatusLine
-from gptoss_chat.tui.widgets.transcript import MOUNTED, SLACK, EarlierRow
+from gptoss_chat.tui.widgets.transcript import MOUNTED, SLACK, STEP, EarlierRow
 from tests.tui.conftest import MakeBench
 
 
@@ -69,8 +69,8 @@ async def test_long_conversation_mounts_few_messages(make_bench: MakeBench, stor
         assert str(row.content) == f"… {80 - MOUNTED} earlier messages"
         row.focus()
         await pilot.press("enter")
-        await bench.until(pilot, lambda: len(bench.screen.query(".message")) == MOUNTED + 20)
-        await bench.until(pilot, lambda: bench.answers[0] == "answer 15")
+        await bench.until(pilot, lambda: len(bench.screen.query(".message")) == MOUNTED + STEP)
+        await bench.until(pilot, lambda: bench.answers[0] == "answer 22")
 
 
 async def test_reader_who_scrolled_up_is_left_alone(make_bench: MakeBench, store: Store) -> None:

@@ -20,7 +20,7 @@ from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
 
-MOUNTED = 30
+MOUNTED = 16  # opening a conversation costs what mounting these costs
 SLACK = 10  # pruned only beyond MOUNTED + SLACK, so that pruning is rare
 STEP = 20
 
