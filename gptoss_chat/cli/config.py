@@ -1,8 +1,6 @@
-"""`gptoss-chat config`: show, set and path."""
+"""`gptoss-chat config`: show, set, path and example."""
 
 from __future__ import annotations
-
-import dataclasses
 
 import typer
 
@@ -15,9 +13,11 @@ app = typer.Typer(help="The settings: flags over GPTOSS_CHAT_* variables over co
 def show() -> None:
     """Every setting in force; 'unset' is as the checkpoint or OpenAI's recommendation says."""
     from gptoss_chat.paths import Paths
-    from gptoss_chat.settings import load_settings
+    from gptoss_chat.settings import BY_NAME, load_settings
 
-    for name, value in dataclasses.asdict(load_settings(Paths.of_user())).items():
+    settings = load_settings(Paths.of_user())
+    for name in BY_NAME:
+        value = getattr(settings, name)
         print(f"{name:20} {'unset' if value is None else printable(repr(value))}")
 
 
@@ -38,3 +38,21 @@ def path() -> None:
     from gptoss_chat.paths import Paths
 
     print(Paths.of_user().config_file)
+
+
+@app.command()
+def example() -> None:
+    """A config.toml with every setting, explained and commented out: a start for one's own."""
+    from gptoss_chat.settings import FIELDS
+
+    print("# gptoss-chat: flags are over GPTOSS_CHAT_* variables, which are over this file.")
+    for field in FIELDS:
+        print(f"\n# {field.help}." + (f" Left out: {field.unset}." if field.unset else ""))
+        print(f"# It holds {field.when}.\n# {field.name} = {field.example}")
+    print("\n# A preset: settings under a name, for --preset or the setting above.\n# [presets.careful]")
+    print('# effort = "high"\n# temperature = 0')
+    print('\n# Keys: several with commas, "" for none.\n# [keys]')
+    from gptoss_chat.tui.key_map import KeyMap, setting_name
+
+    for action in KeyMap().actions:
+        print(f'# {setting_name(action)} = "{action.keys}"  # {action.help}')
