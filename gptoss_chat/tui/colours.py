@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.theme import Theme
 
 DARK = Theme(
@@ -59,7 +61,7 @@ LIGHT = Theme(
 )
 
 
-def _varied(base: Theme, name: str, border: str, muted: str, **colours: str) -> Theme:
+def _varied(base: Theme, name: str, border: str, muted: str, **colours: Any) -> Theme:
     """A theme made as `base` is, in other colours."""
     variables = dict(base.variables)
     variables |= {"border": border, "muted": muted, "scrollbar": border, "scrollbar-hover": muted}
