@@ -49,6 +49,8 @@ def search(words: list[str], json_: Json = False) -> None:
 @app.command()
 def show(conversation: str, reasoning: bool = False, json_: Json = False) -> None:
     """One conversation, as Markdown; its id may be shortened."""
+    from gptoss_chat.history.transfer import call_block
+
     with opened_store() as store:
         found = store.conversation(conversation)
         path = store.path_to(found.leaf_id) if found.leaf_id else []
@@ -61,7 +63,7 @@ def show(conversation: str, reasoning: bool = False, json_: Json = False) -> Non
         print(f"\n## {'You' if node.role == 'user' else printable(node.model)}\n")
         if reasoning and node.reasoning:
             print("\n".join(f"> {line}" for line in printable(node.reasoning).splitlines()) + "\n")
-        print(printable(node.text))
+        print(printable("\n\n".join([*map(call_block, node.calls), *([node.text] if node.text else [])])))
 
 
 @app.command()
@@ -72,7 +74,7 @@ def export(
     ] = "json",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of stdout.")] = None,
 ) -> None:
-    """Write conversations as JSON, JSON Lines or Markdown."""
+    """Write conversations as JSON, JSON Lines or Markdown; Markdown is for reading, and can't be imported."""
     from gptoss_chat.history.transfer import to_json, to_markdown
 
     if format_ not in ("json", "jsonl", "markdown"):
@@ -97,17 +99,26 @@ def export(
 
 @app.command("import")
 def import_(file: Path) -> None:
-    """Add conversations that `history export` wrote as JSON or JSON Lines."""
-    from gptoss_chat.history.transfer import add_export, read_exports
+    """Add the conversations of a file: JSON or JSON Lines of `history export`, or ChatGPT's export.
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Can't read {file}: {error}.", "Check the path.") from error
+    Of ChatGPT's, give the zip or its conversations.json; every branch is kept. A conversation that is here already, or was
+    deleted here, is left as it is, so importing twice changes nothing. A malformed file changes nothing either. Markdown can't
+    be imported: it holds one branch, and no ids and times.
+    """
+    from gptoss_chat.history.importing import import_file
+
+    counts = {"added": 0, "here": 0, "empty": 0}
     with opened_store() as store:
-        for exported in read_exports(text):
-            added = add_export(store, exported)
-            print(f"{added.id[:8]}  {printable(added.title)}")
+        for imported in import_file(store, file):
+            counts[imported.outcome] += 1
+            if imported.conversation is not None and imported.outcome == "added":
+                print(f"{imported.conversation.id[:8]}  {printable(imported.conversation.title)}")
+    told = [f"{counts['added']} imported"]
+    if counts["here"]:
+        told.append(f"{counts['here']} here already or deleted, and left as they are")
+    if counts["empty"]:
+        told.append(f"{counts['empty']} without a message left out")
+    print("; ".join(told) + ".")
 
 
 @app.command()

@@ -242,12 +242,17 @@ class Store:
             rows = db.execute(f"SELECT {_NODE} FROM node WHERE conversation_id = ? ORDER BY seq", (conversation_id,))
             return [_node(row) for row in rows.fetchall()]
 
-    def insert(self, conversation: Conversation, nodes: Sequence[Node], routes: Mapping[str, bytes]) -> None:
-        """Add a conversation from elsewhere, whole or not at all; parents stand before their children."""
+    def insert(self, conversation: Conversation, nodes: Sequence[Node], routes: Mapping[str, bytes]) -> bool:
+        """Add a conversation from elsewhere, whole or not at all; parents stand before their children.
+
+        False, and nothing changed, where a conversation with its id is here already, deleted ones included.
+        """
         with self._write() as db:
             if db.execute("SELECT 1 FROM conversation WHERE id = ?", (conversation.id,)).fetchone():
-                raise HistoryError(f"The conversation {conversation.id} is here already.", "Nothing was changed.")
-            columns = dataclasses.astuple(conversation)
+                return False
+            columns = [
+                _storable(value) if isinstance(value, str) else value for value in dataclasses.astuple(conversation)
+            ]
             db.execute(f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?)", columns)
             for node in nodes:
                 values = {**dataclasses.asdict(node), "raw_ids": _pack(node.raw_ids)}
@@ -257,6 +262,7 @@ class Store:
                 db.execute(f"INSERT INTO node ({', '.join(values)}) VALUES ({', '.join('?' * len(row))})", row)
                 _put_calls(db, node.id, node.calls)
             db.executemany("INSERT INTO routes (node_id, blob) VALUES (?, ?)", routes.items())
+        return True
 
     def leaf_under(self, node_id: str) -> str:
         """The end of the branch that was written last under `node_id`."""

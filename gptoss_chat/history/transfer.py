@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
+import re
 import typing
 from typing import Any
 
 from gptoss_chat.errors import HistoryError
+from gptoss_chat.history.fence import fenced
 from gptoss_chat.history.store import Store
-from gptoss_chat.history.values import Conversation, Node, ToolCall
+from gptoss_chat.history.values import LATEST_S, Conversation, Incoming, Node, Role, Status, ToolCall
 
 FORMAT = "gptoss-chat conversation 1"
 
@@ -32,41 +33,23 @@ def to_markdown(store: Store, conversation_id: str) -> str:
     conversation = store.conversation(conversation_id)
     parts = [f"# {conversation.title}"]
     for node in store.path_to(conversation.leaf_id) if conversation.leaf_id else []:
-        body = "\n\n".join([*map(_as_block, node.calls), node.text])
+        body = "\n\n".join([*map(call_block, node.calls), node.text])
         parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{body}")
     return "\n\n".join(parts) + "\n"
 
 
-def _as_block(call: ToolCall) -> str:
-    """A call and its result as a code block, with a fence that neither can close."""
-    text = f"{call.name} {call.arguments}" + ("" if call.result is None else f"\n{call.result}")
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}text\n{text}\n{fence}"
+def call_block(call: ToolCall) -> str:
+    """A call and its result as a code block."""
+    return fenced(f"{call.name} {call.arguments}".rstrip() + ("" if call.result is None else f"\n{call.result}"))
 
 
-def read_exports(text: str) -> list[dict[str, Any]]:
-    """The conversations in one JSON object, or in JSON Lines. Raises HistoryError for anything else."""
-    try:
-        try:
-            values = [json.loads(text)]
-        except ValueError:
-            values = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
-        raise HistoryError(f"This is no JSON: {error}.", "Give a file that history export wrote.") from error
-    if not values:
-        raise HistoryError("This holds no conversation.", "Give a file that history export wrote.")
-    for value in values:
-        if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise HistoryError(
-                "This is no conversation exported by gptoss-chat.", "Give a file that history export wrote."
-            )
-    return values
+def is_export(value: dict[str, Any]) -> bool:
+    """Whether this is what `to_json` made."""
+    return value.get("format") == FORMAT
 
 
-def add_export(store: Store, exported: dict[str, Any]) -> Conversation:
-    """Add an exported conversation, whole or not at all. Raises HistoryError, also when it is there already."""
+def from_json(exported: dict[str, Any]) -> Incoming:
+    """What `to_json` made, examined. Raises HistoryError where it is damaged."""
     try:
         conversation = Conversation(**exported["conversation"])
         nodes, routes = [], {}
@@ -86,10 +69,9 @@ def add_export(store: Store, exported: dict[str, Any]) -> Conversation:
             for call in node.calls:
                 _check_texts(call)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise HistoryError(f"The exported conversation is damaged: {error}.", "Export it again.") from error
+        raise HistoryError(f"the export is damaged: {error}.", "Export it again.") from error
     _check_tree(conversation, nodes)
-    store.insert(conversation, nodes, routes)
-    return store.conversation(conversation.id)
+    return Incoming(conversation, tuple(nodes), routes)
 
 
 def _check_tree(conversation: Conversation, nodes: list[Node]) -> None:
@@ -97,10 +79,10 @@ def _check_tree(conversation: Conversation, nodes: list[Node]) -> None:
     known: set[str | None] = {None}
     for node in nodes:
         if node.conversation_id != conversation.id or node.parent_id not in known or node.id in known:
-            raise HistoryError("The exported conversation is damaged: its messages are no tree.", "Export it again.")
+            raise HistoryError("the export is damaged: its messages are no tree.", "Export it again.")
         known.add(node.id)
     if conversation.leaf_id not in known:
-        raise HistoryError("The exported conversation is damaged: its last message is missing.", "Export it again.")
+        raise HistoryError("the export is damaged: its last message is missing.", "Export it again.")
 
 
 def _settled(status: object) -> object:
@@ -117,6 +99,12 @@ def _check_texts(value: Conversation | Node | ToolCall) -> None:
             raise TypeError(f"{name} is {content!r}")
         if wanted is float and (isinstance(content, bool) or not isinstance(content, int | float)):
             raise TypeError(f"{name} is {content!r}")
+        if wanted is float and not 0 <= content < LATEST_S:
+            raise ValueError(f"{name} is {content!r}, which is no time")
+        if wanted in (Role, Status) and content not in typing.get_args(wanted):
+            raise ValueError(f"{name} is {content!r}")
+        if name in ("id", "conversation_id") and not re.fullmatch(r"[\w.-]{1,100}", content):
+            raise ValueError(f"{name} is {content!r}")
 
 
 def _check_numbers(node: Node) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["user", "assistant"]
 Status = Literal["complete", "streaming", "stopped", "failed"]
+LATEST_S = 253402300800.0  # the year 10000: what comes later can't be shown as a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,15 @@ class Node:
     created: float
     sampling: str = "{}"
     calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A conversation from elsewhere: its messages, parents before their children, and the routing records of some of them."""
+
+    conversation: Conversation
+    nodes: tuple[Node, ...]
+    routes: Mapping[str, bytes]
 
 
 HIT_START, HIT_END = "\x01", "\x02"

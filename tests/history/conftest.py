@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gptoss_chat.history import Store
+from gptoss_chat.history.importing import Imported, import_file
 
 
 @pytest.fixture
@@ -30,3 +31,10 @@ def exchange(store: Store, conversation_id: str, parent_id: str | None, prompt: 
     reply = store.begin_reply(conversation_id, user.id, "tiny", "low", "{}")
     store.finish_reply(reply.id, status="complete", final=answer, reasoning="hm", raw_ids=[1, 2, 201087])
     return user.id, reply.id
+
+
+def take(store: Store, content: str | bytes, folder: Path) -> list[Imported]:
+    """Import a file with this content, which lies in `folder` for the while."""
+    file = folder / "incoming"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(import_file(store, file))

@@ -9,8 +9,9 @@ import pytest
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
-from gptoss_chat.history.transfer import add_export, read_exports, to_json, to_markdown
+from gptoss_chat.history.transfer import to_json, to_markdown
 from gptoss_chat.history.values import ToolCall
+from tests.history.conftest import take
 
 CALLS = (
     ToolCall("functions.clock", "{}", "14:05", 0, 12),
@@ -43,10 +44,10 @@ def test_calls_are_read_back_everywhere(store: Store, reply_id: str) -> None:
 def test_export_with_calls_comes_back_equal(store: Store, reply_id: str, tmp_path: Path) -> None:
     """All of them, with and without results."""
     store.finish_reply(reply_id, status="stopped", final="It is", calls=CALLS)
-    exported = json.dumps(to_json(store, store.node(reply_id).conversation_id))
+    conversation_id = store.node(reply_id).conversation_id
     other = Store.open(tmp_path / "other.db")
-    conversation = add_export(other, read_exports(exported)[0])
-    assert other.nodes(conversation.id) == store.nodes(conversation.id)
+    take(other, json.dumps(to_json(store, conversation_id)), tmp_path)
+    assert other.nodes(conversation_id) == store.nodes(conversation_id)
     other.close()
 
 
@@ -57,7 +58,7 @@ def test_export_without_calls_can_still_be_read(store: Store, reply_id: str, tmp
     for message in exported["messages"]:
         del message["calls"]
     other = Store.open(tmp_path / "other.db")
-    add_export(other, exported)
+    take(other, json.dumps(exported), tmp_path)
     assert other.node(reply_id).calls == ()
     other.close()
 
@@ -70,7 +71,7 @@ def test_damaged_calls_are_one_sentence(store: Store, reply_id: str, tmp_path: P
     exported["messages"][1]["calls"][0] |= damage
     other = Store.open(tmp_path / "other.db")
     with pytest.raises(HistoryError, match="damaged"):
-        add_export(other, exported)
+        take(other, json.dumps(exported), tmp_path)
     assert other.conversations() == []
     other.close()
 

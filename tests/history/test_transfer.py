@@ -10,8 +10,9 @@ import pytest
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
-from gptoss_chat.history.transfer import add_export, read_exports, to_json, to_markdown
-from tests.history.conftest import exchange
+from gptoss_chat.history.importing import Imported
+from gptoss_chat.history.transfer import to_json, to_markdown
+from tests.history.conftest import exchange, take
 
 
 def branched(store: Store) -> str:
@@ -28,14 +29,14 @@ def test_export_comes_back_equal(store: Store, tmp_path: Path) -> None:
     """Every branch, id, time and record, in another history; and its text is searchable there."""
     talk_id = branched(store)
     other = Store.open(tmp_path / "other" / "history.db")
-    (exported,) = read_exports(json.dumps(to_json(store, talk_id)))
-    assert add_export(other, exported) == store.conversation(talk_id)
+    text = json.dumps(to_json(store, talk_id))
+    assert take(other, text, tmp_path) == [Imported(store.conversation(talk_id), "added")]
+    assert other.conversation(talk_id) == store.conversation(talk_id)
     assert other.nodes(talk_id) == store.nodes(talk_id)
     assert [other.routes(n.id) for n in other.nodes(talk_id)] == [store.routes(n.id) for n in store.nodes(talk_id)]
     assert to_json(other, talk_id) == to_json(store, talk_id)
     assert len(other.search("primo")) == 1
-    with pytest.raises(HistoryError, match="already"):
-        add_export(other, exported)
+    assert take(other, text, tmp_path) == [Imported(store.conversation(talk_id), "here")]
     other.close()
 
 
@@ -60,6 +61,9 @@ def test_markdown_holds_the_branch_that_is_shown(store: Store) -> None:
         lambda e: e["messages"][1].update(raw_ids=[-1]),
         lambda e: e["messages"][1].update(routes="!"),
         lambda e: e["messages"].append("hello"),
+        lambda e: e["messages"][0].update(created=1e300),
+        lambda e: e["conversation"].update(updated=float("nan")),
+        lambda e: e["conversation"].update(id="\ud800"),
     ],
 )
 def test_damaged_export_changes_nothing(store: Store, tmp_path: Path, damage: Any) -> None:
@@ -68,13 +72,15 @@ def test_damaged_export_changes_nothing(store: Store, tmp_path: Path, damage: An
     damage(exported)
     other = Store.open(tmp_path / "other" / "history.db")
     with pytest.raises(HistoryError):
-        add_export(other, exported)
+        take(other, json.dumps(exported), tmp_path)
     assert other.conversations() == []
     other.close()
 
 
-@pytest.mark.parametrize("text", ["", "hello", "[]", '{"a": 1}', '{"format": "other"}\n{}'])
-def test_foreign_text_is_no_export(text: str) -> None:
-    """Nothing but our own format is taken."""
+@pytest.mark.parametrize(
+    "text", ["", "hello", "[]", '{"a": 1}', '{"format": "other"}\n{}', "[1]", "# Title\n\n## You\n"]
+)
+def test_foreign_text_is_no_export(store: Store, tmp_path: Path, text: str) -> None:
+    """Nothing but the formats that are known is taken."""
     with pytest.raises(HistoryError):
-        read_exports(text)
+        take(store, text, tmp_path)
