@@ -6,7 +6,6 @@ the pieces between two prompts are joined, once for every way through them.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 import uuid
@@ -83,7 +82,7 @@ def from_chatgpt(value: dict[str, Any]) -> Incoming | None:
 def _piece(key: str, node: object) -> _Piece | None:
     """One message; None for what ChatGPT does not show, and for what holds nothing."""
     if not isinstance(node, dict):
-        raise HistoryError(f"the message '{key}' is no object.", HINT)
+        raise HistoryError(f"the message '{key:.40}' is no object.", HINT)
     message = _typed(node, "message", dict)
     if message is None:
         return None
@@ -91,13 +90,13 @@ def _piece(key: str, node: object) -> _Piece | None:
     content = _typed(message, "content", dict) or {}
     role = _typed(author, "role", str) or ""
     if not role:
-        raise HistoryError(f"the message '{key}' has no author.", HINT)
+        raise HistoryError(f"the message '{key:.40}' has no author.", HINT)
     if metadata.get("is_visually_hidden_from_conversation") or metadata.get("is_user_system_message"):
         return None
     recipient = _typed(message, "recipient", str)
     call = recipient if role == "assistant" and recipient not in (None, "all") else ""
     text = content_text(content, in_call=bool(call) or role not in ("user", "assistant"))
-    names = [file.get("name") for file in metadata.get("attachments") or () if isinstance(file, dict)]
+    names = [file.get("name") for file in _typed(metadata, "attachments", list) or () if isinstance(file, dict)]
     text = "\n".join([*(f"[file {name}]" for name in names if isinstance(name, str)), *([text] if text else [])])
     if not text and not call:
         return None
@@ -249,7 +248,7 @@ def _time(fields: dict[str, Any], name: str) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise HistoryError(f"its {name} is no number: {value!r:.40}.", HINT)
-    if not math.isfinite(value) or not 0 <= value < LATEST_S:
+    if not 0 <= value < LATEST_S:  # nor is NaN
         raise HistoryError(f"its {name} is no time: {value!r:.40}.", HINT)
     return float(value)
 

@@ -41,7 +41,7 @@ def content_text(content: dict[str, Any], *, in_call: bool) -> str:
         return code if in_call or not code else fenced(code, str(language) if known else "text")
     if kind == "thoughts" and isinstance(thoughts := content.get("thoughts"), list):
         return "\n\n".join(_thought(thought) for thought in thoughts)
-    if kind in _FIELDS:
+    if isinstance(kind, str) and kind in _FIELDS:
         found = [content.get(name) for name in _FIELDS[kind]]
         if any(isinstance(text, str) for text in found):
             return "\n".join(text for text in found if isinstance(text, str) and text)

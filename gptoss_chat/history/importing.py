@@ -79,6 +79,8 @@ def _conversations(file: BinaryIO) -> Iterator[Incoming | None]:
             incoming = read_conversation(value)
         except HistoryError as error:
             raise HistoryError(f"Conversation {number} can't be imported: {error.message}", error.hint) from error
+        except RecursionError as error:
+            raise HistoryError(f"Conversation {number} can't be imported: it is nested too deeply.", HINT) from error
         yield incoming
 
 

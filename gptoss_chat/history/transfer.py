@@ -112,3 +112,4 @@ def _check_numbers(node: Node) -> None:
         raise ValueError("raw_ids holds no token ids")
     if not isinstance(node.usage, dict | None):
         raise TypeError(f"usage is {node.usage!r}")
+    dataclasses.asdict(node)  # what is nested too deeply for the store raises RecursionError here
