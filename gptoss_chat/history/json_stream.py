@@ -88,7 +88,7 @@ class _Window:
                     raise HistoryError(f"One object is longer than {LONGEST_CHARS:,} characters.", HINT) from error
                 place = self._dropped + error.pos
                 if not cut or not self._read(max(begun, CHUNK_CHARS)):
-                    what = error.msg[0].lower() + error.msg[1:]
+                    what = error.msg[0].lower() + error.msg[1:].removesuffix(" starting at")
                     ending = "; it seems to be cut off" if cut else ""
                     raise HistoryError(f"This is no JSON: {what} at character {place}{ending}.", HINT) from error
             except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of levels
