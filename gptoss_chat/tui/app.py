@@ -14,7 +14,7 @@ from textual.widgets import TextArea
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
-from gptoss_chat.tui.key_map import KeyMap
+from gptoss_chat.tui.key_map import KeyMap, key_of
 from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.screens.help import KeysScreen
 
@@ -89,8 +89,11 @@ class ChatApp(App[None]):
         self.call_later(screen.run_action, name)
 
     def action_keys(self) -> None:
-        """The key screen."""
-        self.push_screen(KeysScreen(self.key_map))
+        """The key screen; again: back. A key that the person chose is heard here also while that screen is there."""
+        if isinstance(self.screen, KeysScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(KeysScreen(self.key_map))
 
     def action_light_or_dark(self) -> None:
         """The other of our two themes."""
@@ -110,4 +113,4 @@ class ChatApp(App[None]):
             self.exit()
             return
         self._quit_asked_s = now_s
-        self.notify("Ctrl+C again quits", timeout=QUIT_AGAIN_S)
+        self.notify(f"{key_of(self, 'app.copy_or_quit')} again quits", timeout=QUIT_AGAIN_S)

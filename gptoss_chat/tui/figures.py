@@ -40,8 +40,11 @@ def status_of(session: Session, *, effort: str, reply: LiveReply | None, stored_
     )
 
 
-def waiting_for(session: Session, reply: LiveReply, *, first: bool, elsewhere: bool = False) -> str:
-    """What a reply without text waits for, in words; `first`: the model is at it; `elsewhere`: at one in another pane."""
+def waiting_for(session: Session, reply: LiveReply, *, first: bool, take_back: str, elsewhere: bool = False) -> str:
+    """What a reply without text waits for, in words; `first`: the model is at it; `elsewhere`: at one in another pane.
+
+    `take_back` names the key for it.
+    """
     if reply.stopping:
         return "Stopping …"
     if reply.started:
@@ -49,7 +52,7 @@ def waiting_for(session: Session, reply: LiveReply, *, first: bool, elsewhere: b
     if session.state == "loading":
         return "Waits for the model …"
     if not first:
-        return f"Waits {'for the other pane' if elsewhere else 'its turn'} … · F9 takes it back"
+        return f"Waits {'for the other pane' if elsewhere else 'its turn'} … · {take_back} takes it back"
     prefill = reply.prefill
     if prefill is not None and prefill.done < prefill.total:
         return f"Reading the prompt · {prefill.done:,} of {prefill.total:,} tokens"

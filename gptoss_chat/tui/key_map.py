@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from textual.binding import BindingsMap
 
@@ -91,6 +92,21 @@ class KeyMap:
             for key in action.keys.split(",") if action.keys else ():
                 binding = dataclasses.replace(action.binding(), key=key)
                 bindings.key_to_bindings.setdefault(key, []).append(binding)
+
+
+@runtime_checkable
+class HasKeyMap(Protocol):
+    """An app whose keys a person can change."""
+
+    key_map: KeyMap
+
+
+def key_of(app: object, name: str) -> str:
+    """How a sentence names the key of an action: as the person has set it, by the default in an app without [keys], and
+    where the action has no key by its title, which the command palette finds."""
+    key_map = app.key_map if isinstance(app, HasKeyMap) else KeyMap()
+    action = next(action for action in key_map.actions if action.name == name)
+    return action.shown or f"“{action.title}” in Ctrl+P"
 
 
 def shown_key(key: str) -> str:

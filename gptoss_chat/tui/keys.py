@@ -114,6 +114,7 @@ TOLD: tuple[tuple[str, str, str], ...] = (
     ("List", "type, ↑ ↓, Enter", "Search, move, open"),
     ("List", "F4, Ctrl+S", "Rename; pin to the top, or no more"),
     ("List", "Ctrl+D, Ctrl+Z", "Delete; bring back"),
+    ("Program", "?", "The list of keys, where no text is being typed"),
     ("Program", "Ctrl+P", "Command palette"),
 )
 

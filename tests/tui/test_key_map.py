@@ -7,9 +7,13 @@ from textual.widgets import Static
 
 from gptoss_chat.config.values import KeySetting
 from gptoss_chat.errors import SettingsError
-from gptoss_chat.tui.key_map import KeyMap, setting_name
+from gptoss_chat.history import Store
+from gptoss_chat.tui.key_map import KeyMap, key_of, setting_name
 from gptoss_chat.tui.keys import ACTIONS
+from gptoss_chat.tui.screens.help import KeysScreen
+from gptoss_chat.tui.widgets.transcript import EarlierRow
 from tests.tui.conftest import MakeBench
+from tests.tui.test_layout import long_conversation
 
 SOURCE = "config.toml, line 7"
 
@@ -67,3 +71,44 @@ async def test_changed_keys_work_and_are_shown(make_bench: MakeBench) -> None:
         text = str(bench.app.screen.query(Static).first().content)
         assert "Ctrl+K" in text
         assert "Ctrl+T" not in text
+        await pilot.press("f10")
+        await pilot.pause()
+        assert bench.app.screen is bench.screen
+
+
+async def test_sentences_name_the_keys_as_they_are_set(make_bench: MakeBench) -> None:
+    """The welcome, the foot of a stopped answer and that of a waiting one; an action without a key is named."""
+    keys = (("keys", "f12"), ("go_on", "f10"), ("take_back", ""))
+    bench = make_bench(keys=tuple(KeySetting(action, key, SOURCE) for action, key in keys), pause_at=12)
+    async with bench.app.run_test(size=(100, 30)) as pilot:
+        welcome = str(bench.screen.pane.welcome.content)
+        assert "F12 keys" in welcome
+        assert "F1 keys" not in welcome
+        await bench.send(pilot, "One")
+        await bench.until(pilot, bench.engine.paused.is_set)
+        await bench.send(pilot, "Two")
+        await bench.until(pilot, lambda: any("“Take back” in Ctrl+P takes it back" in foot for foot in bench.feet()))
+        await pilot.press("escape", "escape")
+        await bench.settle(pilot)
+        assert "■ Stopped · F10 goes on" in bench.feet()
+        assert not any("Ctrl+O" in foot for foot in bench.feet())
+
+
+def test_sentences_name_the_default_keys_elsewhere() -> None:
+    """A widget in an app without [keys]."""
+    assert key_of(object(), "app.keys") == "F1"
+
+
+async def test_question_mark_lists_the_keys_where_no_text_is_typed(make_bench: MakeBench, store: Store) -> None:
+    """In the prompt and in the search of conversations it is a letter like any other, at the start too."""
+    bench = make_bench(resume=long_conversation(store, 20))
+    async with bench.app.run_test(size=(100, 30)) as pilot:
+        await bench.until(pilot, lambda: bool(bench.replies()))
+        await pilot.press("question_mark")
+        assert bench.prompt.text == "?"
+        await pilot.press("ctrl+b", "question_mark")
+        assert bench.screen.lists.query_text == "?"
+        assert bench.app.screen is bench.screen
+        bench.screen.query_one(EarlierRow).focus()
+        await pilot.press("question_mark")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, KeysScreen))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual import work
+from textual.binding import Binding
 
 from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
@@ -30,7 +31,8 @@ EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 class ChatScreen(AskingScreen):
     """The screen with its keys."""
 
-    BINDINGS = [*bindings()]  # noqa: RUF012 - the toolkit's own form
+    # A text field takes the question mark for itself, so that it can be typed.
+    BINDINGS = [*bindings(), Binding("question_mark", "keys", show=False)]  # noqa: RUF012 - the toolkit's own form
 
     shelf: ModelShelf = NoOtherModels()
 
@@ -86,7 +88,7 @@ class ChatScreen(AskingScreen):
             "close": self.action_close_pane,
             "compare": self.action_compare,
             "tree": self.action_tree,
-            "help": lambda: self.app.run_worker(self.app.run_action("keys")),
+            "help": self.action_keys,
             "quit": self.app.exit,
         }
         with_argument: dict[str, Callable[[str], object]] = {
@@ -159,6 +161,10 @@ class ChatScreen(AskingScreen):
             self.notice.show(f"Written to {visible(str(path))}")
 
     # The view ------------------------------------------------------------------------------------------------------
+
+    def action_keys(self) -> None:
+        """The list of keys."""
+        self.app.run_worker(self.app.run_action("keys"))
 
     def action_toggle_reasoning(self) -> None:
         """Fold or unfold all reasoning."""

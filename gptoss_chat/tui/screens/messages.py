@@ -8,12 +8,11 @@ from textual import work
 
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.fences import code_blocks
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.reading import Entry, switch_version, take_back
 from gptoss_chat.tui.screens.talk import TalkScreen
 from gptoss_chat.tui.widgets.heading import CopyWanted, EditWanted, VersionWanted
 from gptoss_chat.tui.widgets.message import error_text
-
-WRITING = "An answer is being written. Esc stops it."
 
 
 class MessagesScreen(TalkScreen):
@@ -71,7 +70,7 @@ class MessagesScreen(TalkScreen):
     def _settled_reply(self) -> Entry | None:
         """The picked reply or the last, unless something is being written here."""
         if self.replies_of(self.pane):
-            self.notice.show(WRITING)
+            self.notice.show(f"An answer is being written. {key_of(self.app, 'stop')} stops it.")
             return None
         entry = self._entry("assistant")
         if entry is None:
@@ -86,7 +85,7 @@ class MessagesScreen(TalkScreen):
             waiting = [reply for reply in self.replies_of(pane) if not (reply.stopping or reply.begun)]
             reply = waiting[-1] if waiting else None
             if reply is None:
-                pane.notice.show("No prompt waits. Esc stops an answer.")
+                pane.notice.show(f"No prompt waits. {key_of(self.app, 'stop')} stops an answer.")
                 return
             reply.stopping = True
             reply.turn.cancel()

@@ -8,6 +8,7 @@ from functools import partial
 from textual import work
 
 from gptoss_chat.chat.turn import Turn
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.screens.listing import ListingScreen
 from gptoss_chat.tui.screens.tree import Chosen, TreeScreen
 from gptoss_chat.tui.shares import beside, fit_stacked, halved, without
@@ -15,8 +16,6 @@ from gptoss_chat.tui.tree import tree_lines
 from gptoss_chat.tui.widgets.divider import Divider
 from gptoss_chat.tui.widgets.pane import Pane
 from gptoss_chat.tui.widgets.pane_heading import PaneHeading
-
-NO_ROOM = "There is no room for another pane here. Alt+W closes one."
 
 
 class SplittingScreen(ListingScreen):
@@ -75,7 +74,7 @@ class SplittingScreen(ListingScreen):
         old, count = self.pane, len(self.panes) + 1
         size = self.app.size
         if not fit_stacked(size.height - 1, count) and (stacked or not beside(size.width, count)):
-            old.notice.show(NO_ROOM)
+            old.notice.show(f"There is no room for another pane here. {key_of(self.app, 'close_pane')} closes one.")
             return None
         new = self.new_pane(old.options, old.conversation_id, unfolded=old.transcript.unfolded)
         new.leaf_id = leaf_id
@@ -100,7 +99,7 @@ class SplittingScreen(ListingScreen):
         """Close the pane with the keys; its conversation stays, and an answer in it goes on."""
         pane = self.pane
         if len(self.panes) == 1:
-            pane.notice.show("This is the only pane. Ctrl+Q leaves.")
+            pane.notice.show(f"This is the only pane. {key_of(self.app, 'app.quit')} leaves.")
             return
         async with self.order:  # nothing is shown in it any more once it goes
             place = self.panes.index(pane)

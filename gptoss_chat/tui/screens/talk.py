@@ -18,6 +18,7 @@ from textual.containers import Container, Horizontal
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.figures import status_of, waiting_for
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.live import LiveReplies, LiveReply, Progress
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, Read, read_branch, read_titles
@@ -158,7 +159,8 @@ class TalkScreen(PanesScreen):
                 first = self.live.first
                 elsewhere = first is not None and any(other.shows(first) for other in others) and not pane.shows(first)
                 next_ = widget.live.begun or widget.live is first
-                widget.wait_for(waiting_for(self.session, widget.live, first=next_, elsewhere=elsewhere))
+                key = key_of(self.app, "take_back")
+                widget.wait_for(waiting_for(self.session, widget.live, first=next_, take_back=key, elsewhere=elsewhere))
 
     def _tell(self) -> None:
         """Say once what the session and the history have to say."""

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from gptoss_chat.errors import GptossChatError
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.plain import visible_lines
 from gptoss_chat.tui.reading import Entry
@@ -154,9 +155,11 @@ class ReplyMessage(MessageBox):
         elif entry.error:
             text = f"✗ {entry.error}"
         elif entry.status == "failed":
-            text = "✗ This answer failed · Ctrl+G tries again"
+            text = f"✗ This answer failed · {key_of(self.app, 'regenerate')} tries again"
         elif entry.status == "stopped":
-            text = "■ Stopped · Ctrl+O goes on"
+            text = f"■ Stopped · {key_of(self.app, 'go_on')} goes on"
+        elif entry.status == "complete" and not entry.text.strip():
+            text = f"✗ The model ended without an answer · {key_of(self.app, 'regenerate')} tries again"
         elif entry.status == "streaming" and self.live is None:
             text = "Being written in another window"
         else:
@@ -176,4 +179,4 @@ def error_text(error: Exception) -> str:
     """One sentence and its remedy; an error that is not ours is named, never dumped."""
     if isinstance(error, GptossChatError):
         return visible_lines(str(error))
-    return visible_lines(f"Something went wrong ({type(error).__name__}: {error}). Ctrl+G tries again.")
+    return visible_lines(f"Something went wrong ({type(error).__name__}: {error}). /regenerate tries again.")

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import TextArea
 
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.plain import visible_in_place
 from gptoss_chat.tui.widgets.menu import Menu
 
@@ -71,7 +72,7 @@ class Prompt(TextArea):
         if self._edited is None:
             self._draft = self.text
         self._edited = node_id
-        self.border_title = "Asking again in other words · Esc leaves it"
+        self.border_title = f"Asking again in other words · {key_of(self.app, 'stop')} leaves it"
         self.put(text)
 
     def leave_edit(self) -> None:

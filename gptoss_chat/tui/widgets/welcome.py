@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.plain import visible
 
 BUILT_IN = (
@@ -29,5 +30,5 @@ class Welcome(Static):
         if self._model == "built-in":
             parts += ["\n\n", BUILT_IN, "\n\n", ("Try", "$muted")]
             parts += [Content.assemble("\n  ", (example, "$foreground")) for example in EXAMPLES]
-        parts += [("\n\nF1 keys · Ctrl+P everything else", "$muted")]
+        parts += [(f"\n\n{key_of(self.app, 'app.keys')} keys · Ctrl+P everything else", "$muted")]
         self.update(Content.assemble(*parts))
