@@ -85,7 +85,12 @@ class AskingScreen(SplittingScreen):
     def on_prompt_scroll_wanted(self, event: Prompt.ScrollWanted) -> None:
         """Page keys."""
         transcript = self.transcript
-        (transcript.scroll_page_up if event.pages < 0 else transcript.scroll_page_down)(animate=False)
+        if event.pages < 0:
+            transcript.scroll_page_up(animate=False)
+        elif transcript.at_bottom:
+            transcript.anchor()  # a scroll that moves nothing would end the following of the answer, for the toolkit
+        else:
+            transcript.scroll_page_down(animate=False)
 
     # While typing --------------------------------------------------------------------------------------------------
 
