@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from textual.widget import Widget
@@ -27,19 +29,22 @@ def _parser() -> MarkdownIt:
     return parser
 
 
+PIECE = 400
+"""Characters drawn at a time: what is drawn is mounted and laid out in one go, and keys wait for that long."""
+
+
 class Answer(Markdown):
     """Markdown that grows as fast as the screen can follow: what arrives while it draws waits."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(visible_lines(text), parser_factory=_parser, open_links=False)
         self._pending = ""
-        self._drawing = False
+        self._drawing = asyncio.Lock()
 
     def feed(self, text: str) -> None:
         """Add text at the end, soon."""
         self._pending += text
-        if not self._drawing:
-            self._drawing = True
+        if not self._drawing.locked():
             self.run_worker(self._draw(), group="answer")
 
     def block_with(self, text: str) -> Widget | None:
@@ -53,18 +58,22 @@ class Answer(Markdown):
         return None
 
     async def set_text(self, text: str) -> None:
-        """Make `text` the whole text; nothing is drawn again when it already is."""
-        self._pending = ""
-        if self.source != (text := visible_lines(text)):
+        """Make `text` the whole text; what is there already is not drawn again."""
+        text = visible_lines(text)
+        if text.startswith(self.source):
+            self._pending = text[len(self.source) :]
+            await self._draw()
+        else:
+            self._pending = ""
             await self.update(text)
 
     async def _draw(self) -> None:
-        try:
+        async with self._drawing:
             while self._pending:
-                text, self._pending = self._pending, ""
+                cut = self._pending.find("\n", PIECE) + 1 or len(self._pending)
+                text, self._pending = self._pending[:cut], self._pending[cut:]
                 await self.append(visible_lines(text))
-        finally:
-            self._drawing = False
+                await asyncio.sleep(0)
 
     def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
         """A link is told, and put on the clipboard; where to go is the reader's decision."""

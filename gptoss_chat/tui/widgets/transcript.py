@@ -20,8 +20,8 @@ from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
 
-MOUNTED = 16  # opening a conversation costs what mounting these costs
-SLACK = 10  # pruned only beyond MOUNTED + SLACK, so that pruning is rare
+MOUNTED = 8  # opening a conversation costs what mounting these costs
+SLACK = 18  # pruned only beyond MOUNTED + SLACK, so that pruning is rare
 STEP = 20
 
 MessageWidget = UserMessage | ReplyMessage
@@ -186,6 +186,12 @@ class Transcript(VerticalScroll, can_focus=False):
         if kept == 0:
             self.anchor()
         await self._prune()
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        """Bring more where the few that were mounted don't fill the view."""
+        if self._first and self.max_scroll_y <= 0 and not self._bringing:
+            self.post_message(EarlierRow.Wanted())
 
     async def _prune(self) -> None:
         extra = len(self._widgets) - MOUNTED
@@ -213,11 +219,13 @@ class Transcript(VerticalScroll, can_focus=False):
                 await self._bring_earlier()
 
     async def _bring_earlier(self) -> None:
-        below = self.max_scroll_y - self.scroll_offset.y
+        below, was_at_bottom = self.max_scroll_y - self.scroll_offset.y, self.at_bottom
         await self._mount_earlier(max(0, self._first - STEP))
 
         def stay() -> None:
             self.scroll_to(y=self.max_scroll_y - below, animate=False, immediate=True)
+            if was_at_bottom:
+                self.anchor()
             self._bringing = False
 
         self.call_after_refresh(stay)
