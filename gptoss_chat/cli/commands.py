@@ -159,5 +159,5 @@ def chat(
             session.start()
             code = oneshot.run_oneshot(session, asked)
         else:
-            code = open_chat(session, settings, options, conversation_id)
+            code = open_chat(session, settings, options, conversation_id, options_folder)
     raise typer.Exit(code)

@@ -33,24 +33,36 @@ def open_plain_chat() -> int:
     settings = load_settings(paths)
     settings = settings.with_preset(settings.preset)
     with open_session(paths, settings, None, no_history=False, later=True) as (session, folder):
-        return open_chat(session, settings, turn_options(Sampling(), settings, folder), None)
+        return open_chat(session, settings, turn_options(Sampling(), settings, folder), None, folder)
 
 
-def open_chat(session: Session, settings: Settings, options: TurnOptions, conversation_id: str | None) -> int:
-    """Run the chat screen; returns the exit code. Raises UsageError where there is no terminal for it."""
+def open_chat(
+    session: Session, settings: Settings, options: TurnOptions, conversation_id: str | None, folder: Path
+) -> int:
+    """Run the chat screen on the model in `folder`; returns the exit code. Raises UsageError where there is no terminal for it."""
     if os.environ.get("TERM", "") in ("", "dumb") or not sys.stdout.isatty():
         raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
+    from gptoss_chat.cli.desk import ConfigDesk
     from gptoss_chat.tui.app import ChatApp
 
-    ChatApp(session, settings=settings, options=options, resume=conversation_id, shelf=_Shelf(settings)).run()
+    folders = {session.model_name: folder}
+    ChatApp(
+        session,
+        settings=settings,
+        options=options,
+        resume=conversation_id,
+        shelf=_Shelf(settings, folders),
+        desk=ConfigDesk(Paths.of_user(), folders),
+    ).run()
     return 0
 
 
 class _Shelf:
-    """The models of this machine, for the screen to change to."""
+    """The models of this machine, for the screen to change to; their folders are noted in `folders`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folders: dict[str, Path]) -> None:
         self._settings = settings
+        self._folders = folders
 
     def names(self) -> list[str]:
         from gptoss_chat import catalog
@@ -64,6 +76,7 @@ class _Shelf:
 
         entry = catalog.find(name, self._settings)
         sampling = sampling_params(Sampling(), self._settings, entry.folder)
+        self._folders[entry.name] = entry.folder
         return FoundModel(entry.name, _loader(entry, self._settings), sampling)
 
 

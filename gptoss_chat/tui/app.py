@@ -21,6 +21,7 @@ from gptoss_chat.tui.screens.help import KeysScreen
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
     from gptoss_chat.settings import Settings
+    from gptoss_chat.tui.desk import Desk
     from gptoss_chat.tui.models import ModelShelf
 
 QUIT_AGAIN_S = 2.0
@@ -43,6 +44,7 @@ class ChatApp(App[None]):
         options: TurnOptions | None = None,
         resume: str | None = None,
         shelf: ModelShelf | None = None,
+        desk: Desk | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -51,6 +53,7 @@ class ChatApp(App[None]):
         self._options = options or TurnOptions()
         self._resume = resume
         self._shelf = shelf
+        self._desk = desk
         self._clock = clock
         self._quit_asked_s: float | None = None
         self.key_map = KeyMap(settings.keys)
@@ -75,6 +78,7 @@ class ChatApp(App[None]):
         )
         if self._shelf is not None:
             screen.shelf = self._shelf
+        screen.desk = self._desk
         self.key_map.apply(screen._bindings)
         return screen
 

@@ -37,6 +37,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("tree", "All branches of this conversation"),
     Command("route", "Change the router from the next prompt on; alone: no more", "RULES"),
     Command("theme", "Colours", "NAME", ("dark", "light", "dusk", "paper", "contrast-dark", "contrast-light")),
+    Command("settings", "All settings, to look at and to change"),
+    Command("preset", "Ask under a preset of config.toml; alone: which there are", "NAME"),
     Command("help", "The list of keys"),
     Command("quit", "Leave"),
 )

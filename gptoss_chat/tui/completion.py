@@ -22,7 +22,9 @@ class Candidate:
     help: str = ""
 
 
-def candidates(before: str, model_names: Callable[[], Sequence[str]]) -> list[Candidate]:
+def candidates(
+    before: str, model_names: Callable[[], Sequence[str]], preset_names: Callable[[], Sequence[str]] = tuple
+) -> list[Candidate]:
     """Completions of the text before the cursor. May read folders: call it from a thread."""
     if found := re.fullmatch(r"/([a-z]*)", before):
         return [
@@ -34,6 +36,8 @@ def candidates(before: str, model_names: Callable[[], Sequence[str]]) -> list[Ca
         words = next((command.words for command in COMMANDS if command.name == found[1]), ())
         if found[1] == "model":
             words = tuple(model_names())
+        elif found[1] == "preset":
+            words = tuple(preset_names())
         return [Candidate(word, len(found[2])) for word in words if word.startswith(found[2]) and word != found[2]]
     if found := re.search(r"(?:^|\s)@(\S*)$", before):
         return _paths(found[1])

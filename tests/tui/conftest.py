@@ -17,6 +17,7 @@ from gptoss_chat.config.values import KeySetting
 from gptoss_chat.history import Store
 from gptoss_chat.settings import Settings
 from gptoss_chat.tui.app import ChatApp
+from gptoss_chat.tui.desk import Desk
 from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.widgets.markdown import Answer
 from gptoss_chat.tui.widgets.prompt import Prompt
@@ -116,10 +117,12 @@ def make_bench(store: Store) -> Iterator[MakeBench]:
         resume: str | None = None,
         model_name: str = "scripted",
         keys: tuple[KeySetting, ...] = (),
+        desk: Desk | None = None,
     ) -> Bench:
         engine = ScriptedEngine(byte_encoding(), script, pause_at=pause_at)
         session = Session(store, load or scripted_loader(engine), model_name=model_name, date=lambda: "2026-01-02")
-        app = ChatApp(session, settings=Settings(theme=theme or "dark", keys=keys), resume=resume, clock=lambda: 100.0)
+        settings = Settings(theme=theme or "dark", keys=keys)
+        app = ChatApp(session, settings=settings, resume=resume, clock=lambda: 100.0, desk=desk)
         made.append(Bench(app, engine, session, store))
         return made[-1]
 

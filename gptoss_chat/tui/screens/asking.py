@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,10 @@ class AskingScreen(SplittingScreen):
 
     def run_command(self, asked: Asked) -> None:
         """Carry out a slash command."""
+        raise NotImplementedError
+
+    def preset_names(self) -> Sequence[str]:
+        """What /preset can be given. May read files: call it from a thread."""
         raise NotImplementedError
 
     def on_prompt_sent(self, event: Prompt.Sent) -> None:
@@ -110,7 +115,7 @@ class AskingScreen(SplittingScreen):
         prompt.border_subtitle = size.line(self.context_left)
 
     def _candidates(self, before: str) -> list[Candidate]:
-        return candidates(before, self.shelf.names)
+        return candidates(before, self.shelf.names, self.preset_names)
 
     def _measure(self, text: str) -> Size:
         count = self.session.count_tokens

@@ -20,7 +20,7 @@ from gptoss_chat.tui.commands import Asked
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.screens.asking import AskingScreen
+from gptoss_chat.tui.screens.tuning import TuningScreen
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
 from gptoss_chat.tui.widgets.message import error_text
@@ -28,7 +28,7 @@ from gptoss_chat.tui.widgets.message import error_text
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 
-class ChatScreen(AskingScreen):
+class ChatScreen(TuningScreen):
     """The screen with its keys."""
 
     # A text field takes the question mark for itself, so that it can be typed.
@@ -88,6 +88,7 @@ class ChatScreen(AskingScreen):
             "close": self.action_close_pane,
             "compare": self.action_compare,
             "tree": self.action_tree,
+            "settings": self.action_settings,
             "help": self.action_keys,
             "quit": self.app.exit,
         }
@@ -97,6 +98,7 @@ class ChatScreen(AskingScreen):
             "system": self._set_identity,
             "developer": self._set_developer,
             "route": self._set_route,
+            "preset": self.use_preset,
             "rename": self.rename_current,
             "find": lambda text: self.find_bar.open(text),
             "export": self._export,

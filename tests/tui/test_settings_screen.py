@@ -1,0 +1,246 @@
+"""The settings screen and presets: what is typed is checked, written without losing a comment, and holds when it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
+
+from gptoss_chat.cli.desk import ConfigDesk
+from gptoss_chat.config.fields import FIELDS
+from gptoss_chat.paths import Paths
+from gptoss_chat.tui.completion import candidates
+from gptoss_chat.tui.screens.setting import ChoiceScreen, ValueArea, ValueScreen
+from gptoss_chat.tui.screens.settings import SettingsScreen
+from tests.tui.conftest import Bench, MakeBench
+
+CONFIG = """# mine
+effort = "low"  # quick
+
+[presets.careful]
+effort = "high"
+temperature = 0
+developer = "Check twice."
+"""
+PLACES = [field.name for field in FIELDS]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A person with a config.toml."""
+    paths = Paths(tmp_path / "data", tmp_path / "cache", tmp_path / "config")
+    paths.config.mkdir()
+    paths.config_file.write_text(CONFIG)
+    return paths
+
+
+def desk_on(paths: Paths, **environment: str) -> ConfigDesk:
+    """A desk on that config.toml, with the scripted model in an empty folder."""
+    return ConfigDesk(paths, {"scripted": paths.data}, environment)
+
+
+def saying(widget: Static, words: str) -> Callable[[], bool]:
+    """Whether it says that by now."""
+    return lambda: words in str(widget.content)
+
+
+async def opened(bench: Bench, pilot: Pilot[None], name: str) -> None:
+    """Open the settings, and the one of that name."""
+    await pilot.press("alt+s")
+    await bench.until(pilot, lambda: isinstance(bench.app.screen, SettingsScreen))
+    bench.app.screen.query_one(OptionList).highlighted = PLACES.index(name)
+    await pilot.press("enter")
+    await bench.until(pilot, lambda: isinstance(bench.app.screen, ChoiceScreen | ValueScreen))
+
+
+async def written(bench: Bench, pilot: Pilot[None]) -> str:
+    """Wait until the settings say what came of a change; what they say."""
+    said = next(screen for screen in bench.app.screen_stack if isinstance(screen, SettingsScreen)).query_one("#said")
+    assert isinstance(said, Static)
+    await bench.until(pilot, lambda: bool(str(said.content)))
+    return str(said.content)
+
+
+async def test_number_is_checked_as_typed_and_holds_from_the_next_prompt(make_bench: MakeBench, paths: Paths) -> None:
+    """A wrong one is a sentence and is not taken; the right one is written, the comments stay, the next prompt has it."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "temperature")
+        wrong = bench.app.screen.query_one(".wrong", Static)
+        await pilot.press("4", "2")
+        await bench.until(pilot, lambda: "from 0 to 10" in str(wrong.content))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(bench.app.screen, ValueScreen)
+        assert paths.config_file.read_text() == CONFIG
+        await pilot.press("backspace", "backspace", "x")
+        await bench.until(pilot, lambda: "must be a number" in str(wrong.content))
+        await pilot.press("backspace", "0", ".", "5")
+        await bench.until(pilot, lambda: not str(wrong.content))
+        await pilot.press("enter")
+        assert "from the next prompt on" in await written(bench, pilot)
+        text = paths.config_file.read_text()
+        assert "temperature = 0.5" in text.split("[presets")[0]
+        assert '# mine\neffort = "low"  # quick' in text
+        await bench.until(pilot, lambda: bench.screen.options.sampling.temperature == 0.5)
+        assert bench.screen.options.effort == "medium"  # the others stay as flags and commands have set them
+        await pilot.press("escape")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+        await bench.send(pilot, "Hello")
+        await bench.settle(pilot)
+        assert bench.engine.requests[-1].sampling.temperature == 0.5
+
+
+async def test_emptied_setting_is_taken_out(make_bench: MakeBench, paths: Paths) -> None:
+    """Then the checkpoint, or the recommendation, says again."""
+    paths.config_file.write_text("top_k = 7 # seven\nseed = 3\n")
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "top_k")
+        await pilot.press("backspace", "enter")
+        assert "taken out" in await written(bench, pilot)
+        assert "top_k" not in paths.config_file.read_text()
+        assert "seed = 3" in paths.config_file.read_text()
+
+
+async def test_text_of_several_lines_is_kept(make_bench: MakeBench, paths: Paths) -> None:
+    """Instructions with a line break, quotes and a control character come back as they were typed."""
+    desk = desk_on(paths)
+    bench = make_bench(desk=desk)
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "developer")
+        area = bench.app.screen.query_one(ValueArea)
+        area.insert('Say "yes"\x1b')
+        await pilot.press("ctrl+j", "N", "o", "enter")
+        await written(bench, pilot)
+        assert desk.read().developer == 'Say "yes"\x1b\nNo'
+        await bench.until(pilot, lambda: bench.screen.options.developer == 'Say "yes"\x1b\nNo')
+
+
+async def test_theme_is_previewed_and_left_or_taken(make_bench: MakeBench, paths: Paths) -> None:
+    """Each that the bar comes to is shown at once; Esc brings back the one before; Enter writes it."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "theme")
+        await pilot.press("down")
+        await bench.until(pilot, lambda: bench.app.theme == "gptoss-light")
+        await pilot.press("escape")
+        await bench.until(pilot, lambda: bench.app.theme == "gptoss-dark")
+        assert paths.config_file.read_text() == CONFIG
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, ChoiceScreen))
+        await pilot.press("down", "down", "enter")
+        assert "it holds now" in await written(bench, pilot)
+        assert 'theme = "dusk"' in paths.config_file.read_text()
+        await bench.until(pilot, lambda: bench.app.theme == "gptoss-dusk")
+
+
+async def test_reasoning_is_unfolded_at_once_by_mouse(make_bench: MakeBench, paths: Paths) -> None:
+    """A click on the setting, and one on the choice."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("alt+s")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, SettingsScreen))
+        lists, place = bench.app.screen.query_one(OptionList), PLACES.index("show_reasoning")
+        lists.highlighted = place
+        await bench.until(pilot, lambda: lists.scroll_offset.y > 0)
+        await pilot.click(lists, offset=(3, place - lists.scroll_offset.y))
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, ChoiceScreen))
+        await pilot.click("ChoiceScreen OptionList", offset=(2, 0))
+        await written(bench, pilot)
+        await bench.until(pilot, lambda: bench.transcript.unfolded)
+        assert "show_reasoning = true" in paths.config_file.read_text()
+
+
+async def test_broken_file_is_never_overwritten(make_bench: MakeBench, paths: Paths) -> None:
+    """Broken while the settings are open: one sentence, and the file stays; broken before: they don't open."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "effort")
+        paths.config_file.write_text("effort = ")
+        await pilot.press("enter")
+        assert "no valid TOML" in await written(bench, pilot)
+        assert paths.config_file.read_text() == "effort = "
+        await pilot.press("escape")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+        bench.prompt.text = "/settings"
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: "no valid TOML" in str(bench.screen.notice.content))
+        assert bench.app.screen is bench.screen
+
+
+async def test_what_goes_before_the_file_is_said(make_bench: MakeBench, paths: Paths) -> None:
+    """A variable of the environment is named where its setting is shown and when it is changed."""
+    bench = make_bench(desk=desk_on(paths, GPTOSS_CHAT_EFFORT="high"))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "effort")
+        await pilot.press("up", "enter")
+        assert "GPTOSS_CHAT_EFFORT goes before" in await written(bench, pilot)
+        assert 'effort = "medium"' in paths.config_file.read_text()
+
+
+async def test_unknown_model_and_router_rule_are_told(make_bench: MakeBench, paths: Paths) -> None:
+    """What only a look at files, or at the rules' grammar, can tell is told while typing too."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        for name, says in (("model", "no model"), ("route", "fly")):
+            await opened(bench, pilot, name)
+            wrong = bench.app.screen.query_one(".wrong", Static)
+            bench.app.screen.query_one(ValueArea).text = "fly"
+            await bench.until(pilot, saying(wrong, says))
+            await pilot.press("escape")
+            await pilot.press("escape")
+            await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_everything_fits(make_bench: MakeBench, paths: Paths, size: tuple[int, int]) -> None:
+    """Of every setting, the words, its value and what the keys do are on the screen."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=size) as pilot:
+        for name in PLACES:
+            await opened(bench, pilot, name)
+            for screen in bench.app.screen_stack[-2:]:
+                for widget in screen.query("Static, OptionList, ValueArea"):
+                    assert screen.region.contains_region(widget.region), (name, widget)
+                    assert widget.region.height > 0 or not str(getattr(widget, "content", "")), (name, widget)
+            lists = bench.app.screen_stack[-2].query_one(OptionList)
+            assert lists.region.height >= 4
+            assert lists.scroll_offset.y <= PLACES.index(name) < lists.scroll_offset.y + lists.region.height
+            await pilot.press("escape")
+            await pilot.press("escape")
+            await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+
+
+async def test_preset_holds_from_the_next_prompt_and_goes(make_bench: MakeBench, paths: Paths) -> None:
+    """All that it sets; what it leaves out is as config.toml has it; none is one of the names."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        for text, says in (
+            ("/preset", "careful"),
+            ("/preset wild", "no preset 'wild'"),
+            ("/preset careful", "Preset careful from the next prompt on: effort high, temperature 0"),
+        ):
+            bench.prompt.text = text
+            await pilot.press("enter")
+            await bench.until(pilot, saying(bench.screen.notice, says))
+        options = bench.screen.options
+        assert (options.effort, options.sampling.temperature, options.developer) == ("high", 0.0, "Check twice.")
+        bench.prompt.text = "/preset none"
+        await pilot.press("enter")
+        await bench.until(pilot, lambda: "No preset any more" in str(bench.screen.notice.content))
+        assert (bench.screen.options.effort, bench.screen.options.developer) == ("low", "")
+
+
+async def test_presets_are_completed(make_bench: MakeBench, paths: Paths) -> None:
+    """Their names, read from the file; a broken file completes nothing."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)):
+        names = bench.screen.preset_names
+        assert [found.text for found in candidates("/preset ", tuple, names)] == ["careful", "none"]
+        assert [found.text for found in candidates("/preset c", tuple, names)] == ["careful"]
+        paths.config_file.write_text("=")
+        assert candidates("/preset c", tuple, names) == []
