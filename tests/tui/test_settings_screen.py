@@ -196,6 +196,18 @@ async def test_unknown_model_and_router_rule_are_told(make_bench: MakeBench, pat
             await bench.until(pilot, lambda: bench.app.screen is bench.screen)
 
 
+async def test_preset_in_force_goes_before_what_is_typed(make_bench: MakeBench, paths: Paths) -> None:
+    """It is named, and the next prompt is asked as it says."""
+    paths.config_file.write_text('preset = "careful"\n' + CONFIG)
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await opened(bench, pilot, "temperature")
+        await pilot.press("1", "enter")
+        assert "the preset careful goes before" in await written(bench, pilot)
+        assert "temperature = 1.0" in paths.config_file.read_text().split("[presets")[0]
+        assert bench.screen.options.sampling.temperature == 0.0
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 async def test_everything_fits(make_bench: MakeBench, paths: Paths, size: tuple[int, int]) -> None:
     """Of every setting, the words, its value and what the keys do are on the screen."""

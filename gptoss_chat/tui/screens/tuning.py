@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from textual import work
 
+from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.config.fields import BY_NAME, PRESET_NAMES
 from gptoss_chat.config.values import Settings
 from gptoss_chat.errors import GptossChatError
@@ -40,16 +41,16 @@ class TuningScreen(AskingScreen):
         from gptoss_chat.tui.screens.settings import SettingsScreen
 
         async def changed(name: str, settings: Settings) -> None:
-            await self._change(pane, desk, name, settings)
+            await self._let_hold(pane, desk, name, settings)
 
         self.app.push_screen(SettingsScreen(desk, settings, self.shelf, changed))
 
-    async def _change(self, pane: Pane, desk: Desk, name: str, settings: Settings) -> None:
+    async def _let_hold(self, pane: Pane, desk: Desk, name: str, settings: Settings) -> None:
         if name == "show_reasoning":
             for shown in self.panes:
                 shown.transcript.fold(unfolded=settings.show_reasoning)
         elif BY_NAME[name].when == "from the next prompt on":
-            fresh = await self.told(desk.options, settings, self.session.model_name)
+            fresh = await self.told(_options, desk, settings, self.session.model_name)
             if fresh is not None:
                 pane.options = with_setting(pane.options, fresh, name)
 
@@ -91,3 +92,8 @@ class TuningScreen(AskingScreen):
         told = ", ".join(f"{key} {' '.join(str(value).split())}" for key, value in values.items())
         what = f"Preset {settings.preset} from the next prompt on: {told}" if settings.preset else "No preset any more"
         pane.notice.show(visible(what))
+
+
+def _options(desk: Desk, settings: Settings, model: str) -> TurnOptions:
+    """What a start of the program would ask with: its preset goes before config.toml, as the settings say."""
+    return desk.options(settings.with_preset(settings.preset), model)
