@@ -10,7 +10,7 @@ import random
 from gptoss_chat.builtin.recipe.skills.common import Draft, ask
 from gptoss_chat.builtin.recipe.skills.working import compute, div_working, mul_working
 
-_SPOKEN = {
+SPOKEN = {
     "+": ("{a} + {b}", "{a}+{b}", "{a} plus {b}"),
     "-": ("{a} - {b}", "{a}-{b}", "{a} minus {b}"),
     "*": ("{a} * {b}", "{a}*{b}", "{a} times {b}", "{a} x {b}", "{a} multiplied by {b}"),
@@ -22,7 +22,7 @@ _ORDERS = {
     "*": ("Multiply {a} by {b}.", "What is the product of {a} and {b}?"),
     "/": ("Divide {a} by {b}.",),
 }
-_FRAMES = (
+FRAMES = (
     "What is {}?",
     "What is {}?",
     "{}",
@@ -98,7 +98,7 @@ def arithmetic(rng: random.Random) -> Draft:
         return solved(ask(rng, _REMAINDER, a=a, b=b), a, "/", b, remainder=True)
     sign = rng.choice("++--***/")
     a, b = operands(rng, sign)
-    forms = _ORDERS[sign] if rng.random() < 0.2 else (rng.choice(_FRAMES).format(rng.choice(_SPOKEN[sign])),)
+    forms = _ORDERS[sign] if rng.random() < 0.2 else (rng.choice(FRAMES).format(rng.choice(SPOKEN[sign])),)
     return solved(ask(rng, forms, a=a, b=b), a, sign, b)
 
 

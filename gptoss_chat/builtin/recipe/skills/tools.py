@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from gptoss_chat.builtin.recipe.skills.arithmetic import FRAMES, SPOKEN
 from gptoss_chat.builtin.recipe.skills.common import Draft, ask
 from gptoss_chat.harmony.messages import FunctionTool
 
@@ -53,23 +54,6 @@ _TIME = (
     "Look at the clock.",
     "Check the time.",
     "Read the clock.",
-)
-_SPOKEN = {
-    "+": ("{a} + {b}", "{a}+{b}", "{a} plus {b}"),
-    "-": ("{a} - {b}", "{a}-{b}", "{a} minus {b}"),
-    "*": ("{a} * {b}", "{a}*{b}", "{a} times {b}", "{a} x {b}", "{a} multiplied by {b}"),
-    "/": ("{a} / {b}", "{a}/{b}", "{a} divided by {b}"),
-}
-_FRAMES = (
-    "What is {}?",
-    "What is {}?",
-    "{}",
-    "{} = ?",
-    "{} =",
-    "What's {}?",
-    "Calculate {}.",
-    "How much is {}?",
-    "Work out {}.",
 )
 _NEXT = {
     "+": ("And plus {b}?", "Now add {b}.", "Add {b}.", "Plus {b}?"),
@@ -121,7 +105,7 @@ def tools(rng: random.Random) -> tuple[tuple[Draft, Call], ...]:
         result = _result(rng, f"{rng.randrange(24):02d}:{rng.randrange(60):02d}")
         return (_used(ask(rng, _TIME), CLOCK, "{}", result, f"It is {result}."),)
     a, sign, b = _number(rng), rng.choice("+-*/"), _number(rng)
-    first = _computed(rng, ask(rng, (rng.choice(_FRAMES).format(rng.choice(_SPOKEN[sign])),), a=a, b=b), a, sign, b)
+    first = _computed(rng, ask(rng, (rng.choice(FRAMES).format(rng.choice(SPOKEN[sign])),), a=a, b=b), a, sign, b)
     result = first[1].result
     if rng.random() < 0.75 or not result.isdigit():
         return (first,)
