@@ -93,7 +93,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("effort('medium')", "", "", "Reasoning effort: medium", "The usual amount of thinking", "Answer"),
     Action("effort('high')", "", "", "Reasoning effort: high", "Think long", "Answer"),
     Action("app.light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),
-    Action("settings", "alt+s", "Alt+S", "Settings", "All settings of config.toml, to change", "Program"),
+    Action("settings", "f12,alt+s", "F12, Alt+S", "Settings", "All settings of config.toml, to change", "Program"),
     Action("app.keys", "f1", "F1", "Keys", "The list of keys", "Program"),
     Action(
         "app.copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False

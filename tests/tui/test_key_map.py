@@ -78,11 +78,11 @@ async def test_changed_keys_work_and_are_shown(make_bench: MakeBench) -> None:
 
 async def test_sentences_name_the_keys_as_they_are_set(make_bench: MakeBench) -> None:
     """The welcome, the foot of a stopped answer and that of a waiting one; an action without a key is named."""
-    keys = (("keys", "f12"), ("go_on", "f10"), ("take_back", ""))
+    keys = (("keys", "f11"), ("go_on", "f10"), ("take_back", ""))
     bench = make_bench(keys=tuple(KeySetting(action, key, SOURCE) for action, key in keys), pause_at=12)
     async with bench.app.run_test(size=(100, 30)) as pilot:
         welcome = str(bench.screen.pane.welcome.content)
-        assert "F12 keys" in welcome
+        assert "F11 keys" in welcome
         assert "F1 keys" not in welcome
         await bench.send(pilot, "One")
         await bench.until(pilot, bench.engine.paused.is_set)

@@ -49,7 +49,7 @@ def saying(widget: Static, words: str) -> Callable[[], bool]:
 
 async def opened(bench: Bench, pilot: Pilot[None], name: str) -> None:
     """Open the settings, and the one of that name."""
-    await pilot.press("alt+s")
+    await pilot.press("f12")
     await bench.until(pilot, lambda: isinstance(bench.app.screen, SettingsScreen))
     bench.app.screen.query_one(OptionList).highlighted = PLACES.index(name)
     await pilot.press("enter")
