@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.widgets import TextArea
@@ -66,6 +67,12 @@ class ChatApp(App[None]):
             raise SettingsError(f"There is no theme '{settings.theme}'.", f"Use one of: {', '.join(THEMES)}.")
         self.set_reactive(App.theme, wanted)
         self.stylesheet.set_variables(self.get_css_variables())
+
+    async def on_event(self, event: events.Event) -> None:
+        """Alt with a letter is a command, never text: most terminals send it as the letter behind an escape."""
+        if isinstance(event, events.Key) and event.key.startswith("alt+"):
+            event.character = None
+        await super().on_event(event)
 
     def get_default_screen(self) -> Screen[Any]:
         """The chat; it loads the model once it is painted."""

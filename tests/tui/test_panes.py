@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
 
@@ -231,3 +232,13 @@ def test_shares_keep_the_whole() -> None:
     assert moved([1.0, 1.0], 0, 0.1, 0.2) == pytest.approx([1.2, 0.8])
     assert moved([1.0, 1.0], 0, 0.9, 0.2) == pytest.approx([1.6, 0.4])
     assert moved([0.1, 0.1], 0, 0.1, 0.9) == pytest.approx([0.1, 0.1])
+
+
+async def test_alt_and_a_letter_is_a_command_in_every_terminal(make_bench: MakeBench) -> None:
+    """Most terminals send Alt+V as an escape and the letter: it splits the screen, and nothing is typed."""
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.screen.prompt.has_focus)
+        bench.app.post_message(events.Key("alt+v", "v"))
+        await bench.until(pilot, lambda: len(bench.screen.panes) == 2)
+        assert not any(pane.prompt.text for pane in bench.screen.panes)
