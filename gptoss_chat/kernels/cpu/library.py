@@ -12,7 +12,7 @@ from gptoss_chat.kernels import cpu
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
-_INTERFACE = 2  # as gptoss_interface() in src/portable.cpp
+_INTERFACE = 3  # as gptoss_interface() in src/portable.cpp
 
 _P, _N, _I, _F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -55,7 +56,7 @@ def _experts() -> None:
     for tokens in (1, 2, 4, 8, 16, 64):
         x_TD, shares_TK = torch.randn(tokens, inputs), torch.rand(tokens, _CHOSEN)
         ids_TK = torch.rand(tokens, _EXPERTS).topk(_CHOSEN).indices
-        seconds = _best_s(lambda x=x_TD, i=ids_TK, w=shares_TK: ops.moe_mxfp4(x, i, w, *weights, 7.0))  # type: ignore[misc]
+        seconds = _best_s(partial(ops.moe_mxfp4, x_TD, ids_TK, shares_TK, *weights, 7.0))
         read = len(set(ids_TK.flatten().tolist())) * expert_weights * 17 / 32
         _report(f"experts, MXFP4, {tokens} tokens", seconds, read, tokens * _CHOSEN * expert_weights)
 
@@ -65,7 +66,7 @@ def _dense() -> None:
     for kind, matrix in (("bf16", w_OI), ("int8", backend.quantise(w_OI))):
         for tokens in (1, 4, 16, 64):
             x_TI = torch.randn(tokens, _HIDDEN)
-            seconds = _best_s(lambda x=x_TI, m=matrix: ops.linear(x, m))  # type: ignore[misc]
+            seconds = _best_s(partial(ops.linear, x_TI, matrix))
             _report(f"linear, {kind}, {tokens} tokens", seconds, matrix.nbytes, tokens * w_OI.numel())
 
 
@@ -76,9 +77,7 @@ def _attention() -> None:
             pools = torch.randn(2, pages, _PAGE, _KV_HEADS, _HEAD_SIZE).bfloat16()
             table, sinks = torch.randperm(pages).int(), torch.randn(_HEADS)
             q_THC = torch.randn(tokens, _HEADS, _HEAD_SIZE)
-            seconds = _best_s(
-                lambda q=q_THC, p=pools, n=table, s=start, w=window, k=sinks: ops.attention(q, p[0], p[1], n, s, w, k)  # type: ignore[misc]
-            )
+            seconds = _best_s(partial(ops.attention, q_THC, pools[0], pools[1], table, start, window, sinks))
             seen = [min(start + t + 1, window or start + t + 1) for t in range(tokens)]
             read = min(start + tokens, (window or start) + tokens) * 2 * _KV_HEADS * _HEAD_SIZE * 2
             _report(

@@ -38,5 +38,5 @@ GPTOSS_HAS(neon) {
 #endif
 }
 
-// Goes up with every change of a signature in exports.h; gptoss_chat/kernels/cpu/library.py expects the same number.
-extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 2; }
+// Goes up with every change of what is exported; gptoss_chat/kernels/cpu/library.py expects the same number.
+extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 3; }
