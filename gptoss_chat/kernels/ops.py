@@ -35,7 +35,15 @@ _LIBRARY.define(
     f"moe_dense({_EXPERTS}, Tensor gate_up, Tensor gate_up_bias, Tensor down, Tensor down_bias, float limit) -> Tensor"
 )
 
-for _name in ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense"):
+_LIBRARY.define("rms_norm(Tensor(a!) x, Tensor? delta, Tensor scale, float eps) -> Tensor")
+_LIBRARY.define(
+    "rope_store(Tensor qkv, Tensor rope, Tensor page_table, int start, Tensor(a!) k_pages, Tensor(b!) v_pages) -> Tensor"
+)
+_LIBRARY.define("route(Tensor scores, int chosen) -> (Tensor, Tensor, Tensor)")
+
+OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense", "rms_norm", "rope_store", "route")
+
+for _name in OPERATORS:
     _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
 
 
@@ -57,12 +65,31 @@ def _moe_fake(x: Tensor, *_weights: Tensor | float) -> Tensor:
     return torch.empty_like(x)
 
 
+def _rms_norm_fake(x: Tensor, delta: Tensor | None, scale: Tensor, eps: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _rope_store_fake(
+    qkv: Tensor, rope: Tensor, page_table: Tensor, start: int, k_pages: Tensor, v_pages: Tensor
+) -> Tensor:
+    C = k_pages.shape[3]
+    return qkv.new_empty(qkv.shape[0], qkv.shape[1] // C - 2 * k_pages.shape[2], C)
+
+
+def _route_fake(scores: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
+    ids = scores.new_empty(scores.shape[0], chosen, dtype=torch.int64)
+    return ids, scores.new_empty(ids.shape), scores.new_empty(scores.shape[0])
+
+
 for _name, _fake in (
     ("linear", _linear_fake),
     ("linear_int8", _linear_int8_fake),
     ("attention", _attention_fake),
     ("moe_mxfp4", _moe_fake),
     ("moe_dense", _moe_fake),
+    ("rms_norm", _rms_norm_fake),
+    ("rope_store", _rope_store_fake),
+    ("route", _route_fake),
 ):
     torch.library.register_fake(f"gptoss::{_name}", _fake, lib=_LIBRARY)
 
@@ -72,6 +99,38 @@ _linear_int8 = torch.ops.gptoss.linear_int8.default
 _attention = torch.ops.gptoss.attention.default
 _moe_mxfp4 = torch.ops.gptoss.moe_mxfp4.default
 _moe_dense = torch.ops.gptoss.moe_dense.default
+_rms_norm = torch.ops.gptoss.rms_norm.default
+_rope_store = torch.ops.gptoss.rope_store.default
+_route = torch.ops.gptoss.route.default
+
+
+def rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float, delta_TD: Tensor | None = None) -> Tensor:
+    """float32 [T, D]: `x / sqrt(mean(x * x) + eps) * scale`; first adds delta to x, in place, where there is one."""
+    y_TD: Tensor = _rms_norm(x_TD, delta_TD, scale_D, eps)
+    return y_TD
+
+
+def rope_store(
+    qkv_TA: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int, k_PSGC: Tensor, v_PSGC: Tensor
+) -> Tensor:
+    """float32 [T, H, C], the queries rotated; writes the rotated keys and the values into their pages, in the pages' type.
+
+    qkv float32 [T, (H + 2G) * C]: each token's heads of queries, keys and values. rope float32 [T, C]: cos of C / 2 angles, then
+    their sin; the pairs are (i, i + C / 2): `(a cos - b sin, b cos + a sin)`. Token t goes to position start + t, which lives
+    where `attention` says. Raises IndexError when the compiled form finds no such page.
+    """
+    q_THC: Tensor = _rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
+    return q_THC
+
+
+def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The `chosen` experts with the highest scores: ids int64 [T, K], the highest first, and float32 [T, K] their softmax.
+
+    Third comes the entropy in bits of the softmax over all experts, float32 [T]; one that is banned (-inf) adds nothing.
+    Scores are float32; a NaN among a token's makes its weights or its entropy NaN, and its ids are still experts.
+    """
+    ids_TK, weights_TK, entropy_T = _route(scores_TE, chosen)
+    return ids_TK, weights_TK, entropy_T
 
 
 def linear(x_TI: Tensor, w_OI: Tensor | Int8Matrix, bias_O: Tensor | None = None) -> Tensor:

@@ -203,3 +203,34 @@ def _one_token(
     down_KFD = down_EDF.transpose(1, 2).index_select(0, ids_K)
     bias_1D = torch.mm(weights_1K, down_bias_ED.index_select(0, ids_K))
     return torch.addmm(bias_1D, h_KF.view(1, -1), down_KFD.view(-1, D))
+
+
+def rms_norm(x_TD: Tensor, delta_TD: Tensor | None, scale_D: Tensor, eps: float) -> Tensor:
+    """See `ops.rms_norm`."""
+    if delta_TD is not None:
+        x_TD += delta_TD
+    inverse_T1 = x_TD.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
+    return (x_TD * inverse_T1).mul_(scale_D)
+
+
+def rope_store(
+    qkv_TA: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int, k_PSGC: Tensor, v_PSGC: Tensor
+) -> Tensor:
+    """See `ops.rope_store`."""
+    (_, S, G, C), T = k_PSGC.shape, qkv_TA.shape[0]
+    qkv_TXC = qkv_TA.view(T, -1, C)
+    cos_T1Z, sin_T1Z = rope_TC.unsqueeze(1).chunk(2, dim=-1)
+    a_TXZ, b_TXZ = qkv_TXC[:, :-G].chunk(2, dim=-1)
+    qk_TXC = torch.cat([a_TXZ * cos_T1Z - b_TXZ * sin_T1Z, b_TXZ * cos_T1Z + a_TXZ * sin_T1Z], dim=-1)
+    positions_T = torch.arange(start, start + T, device=qkv_TA.device)
+    at = (page_table_N[positions_T // S].long(), positions_T % S)
+    k_PSGC[at] = qk_TXC[:, -G:].to(k_PSGC.dtype)
+    v_PSGC[at] = qkv_TXC[:, -G:].to(v_PSGC.dtype)
+    return qk_TXC[:, :-G].contiguous()
+
+
+def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
+    """See `ops.route`."""
+    scores_TK, ids_TK = scores_TE.topk(chosen, dim=-1)
+    nats_T = torch.special.entr(scores_TE.softmax(dim=-1)).sum(dim=-1)
+    return ids_TK, scores_TK.softmax(dim=-1), nats_T / math.log(2)
