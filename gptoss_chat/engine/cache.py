@@ -37,7 +37,7 @@ class KVCache:
     def __init__(self, model: LanguageModel[Any], cache_bytes: int) -> None:
         spec = model.spec
         one_page = model.new_kv_pool(1)
-        self.page_bytes: int = one_page.k.nbytes + one_page.v.nbytes
+        self.page_bytes: int = one_page.nbytes
         pages = min(cache_bytes // self.page_bytes, MAX_CONTEXTS * pages_for(spec.context_limit))
         if pages < 1:
             raise MemoryLimitError(
@@ -89,8 +89,7 @@ class KVCache:
     def copy_page(self, source: int) -> int:
         """A new page with the contents of `source` in every layer. Raises CacheFullError."""
         page = self.take_page()
-        self.kv.k[:, page] = self.kv.k[:, source]
-        self.kv.v[:, page] = self.kv.v[:, source]
+        self.kv.copy_page(source, page)
         return page
 
 
@@ -119,7 +118,6 @@ class CachedSequence:
         self._pages = len(table)
         self._table_n = torch.zeros(cache.max_pages, dtype=torch.int32)
         self._table_n[: len(table)] = torch.tensor(table, dtype=torch.int32)
-        self._table_n = self._table_n.to(cache.kv.k.device)
 
     def page_table(self, end: int) -> Tensor:
         """The pages (int32) of positions 0 .. end, with room made for those that are new. Raises CacheFullError."""

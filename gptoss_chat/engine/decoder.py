@@ -36,7 +36,6 @@ class Decoder:
         self._model = model
         self._cache = cache
         self._chunk = chunk
-        self._device = cache.kv.k.device
         self.context_limit: int = model.spec.context_limit
 
     def generate(
@@ -73,10 +72,8 @@ class Decoder:
     def _forward(self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None) -> Tensor:
         """Run `ids` after what is in the sequence; returns the last one's logits [V]. Raises CacheFullError."""
         table_n = sequence.page_table(sequence.length + len(ids))
-        ids_T = torch.tensor(ids, dtype=torch.int64, device=self._device)
-        entropy_TL = torch.full(
-            (len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16, device=self._device
-        )
+        ids_T = torch.tensor(ids, dtype=torch.int64)
+        entropy_TL = torch.full((len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16)
         logits_V, experts_TLK, weights_TLK = self._model.forward(
             ids_T, sequence.length, table_n, self._cache.kv, steering=steering, entropy_out=entropy_TL
         )

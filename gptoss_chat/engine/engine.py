@@ -30,6 +30,8 @@ class Engine:
         self._cache = KVCache(model, cache_bytes)
         self._decoder = Decoder(model, self._cache, prefill_chunk)
         self._vocab: int = model.spec.vocab
+        self.backend: str = model.backend
+        """The kernels that are in use, for people to read."""
         self._wake = threading.Condition()
         self._queue: deque[Generation] = deque()
         self._warm: deque[tuple[int, ...]] = deque(maxlen=MAX_WARM)
@@ -56,13 +58,6 @@ class Engine:
     def kv_bytes_limit(self) -> int:
         """Bytes the cache may hold."""
         return self._cache.pool.capacity * self._cache.page_bytes
-
-    @property
-    def backend(self) -> str:
-        """The kernels that are in use, for people to read."""
-        from gptoss_chat.kernels import backend_name
-
-        return backend_name(self._cache.kv.k.device)
 
     def submit(self, request: GenerateRequest) -> Generation:
         """Queue a request, from any thread. Raises UsageError for a request that makes no sense."""

@@ -1,7 +1,6 @@
 """What the engine needs of a model; it knows neither its architecture nor where its weights came from.
 
-Legend: T tokens of one call, L layers, K chosen experts, V vocabulary, P pages, S = 32 tokens a page, H KV heads,
-D head size.
+Legend: T tokens of one call, L layers, K chosen experts, V vocabulary.
 """
 
 from __future__ import annotations
@@ -29,22 +28,26 @@ class ModelShape(Protocol):
 
 
 class PagedKV(Protocol):
-    """Keys and values of every layer in pages: k and v are [L, P, S, H, D]."""
+    """Keys and values of every layer in pages, wherever the model keeps them."""
 
     @property
-    def k(self) -> Tensor: ...
-    @property
-    def v(self) -> Tensor: ...
+    def nbytes(self) -> int: ...
+    def copy_page(self, source: int, target: int) -> None: ...
 
 
 KV = TypeVar("KV", bound=PagedKV)
 
 
 class LanguageModel(Protocol[KV]):
-    """A decoder over one sequence whose keys and values live in pages."""
+    """A decoder over one sequence whose keys and values live in pages. It takes and returns tensors of the CPU.
+
+    `backend` says in words for people what computes.
+    """
 
     @property
     def spec(self) -> ModelShape: ...
+    @property
+    def backend(self) -> str: ...
 
     def new_kv_pool(self, pages: int) -> KV:
         """Memory for `pages` pages of keys and values."""

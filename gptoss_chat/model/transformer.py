@@ -82,15 +82,23 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class KVPool:
-    """Keys (rotated) and values of all layers, [L, P, S, G, C]; memory is touched only where a page is written."""
+    """Keys (rotated) and values of each layer, [P, S, G, C], where the layer's attention is computed.
 
-    k: Tensor
-    v: Tensor
+    On the CPU memory is touched only where a page is written.
+    """
+
+    k: tuple[Tensor, ...]
+    v: tuple[Tensor, ...]
 
     @property
-    def pages(self) -> int:
-        """How many pages of PAGE_TOKENS tokens."""
-        return self.k.shape[1]
+    def nbytes(self) -> int:
+        """Bytes of all pages of all layers."""
+        return sum(layer.nbytes for layer in (*self.k, *self.v))
+
+    def copy_page(self, source: int, target: int) -> None:
+        """Make page `target` what page `source` is, in every layer."""
+        for layer in (*self.k, *self.v):
+            layer[target] = layer[source]
 
 
 class Transformer:
@@ -117,7 +125,7 @@ class Transformer:
 
     @property
     def backend(self) -> str:
-        """Which kernels run, in words for the user."""
+        """What computes, in words for the user."""
         return backend_name(self._embedding_VD.device)
 
     @property
@@ -142,8 +150,9 @@ class Transformer:
     def new_kv_pool(self, pages: int) -> KVPool:
         """An uninitialised pool of `pages` pages; costs address space, not memory, until written."""
         spec = self.spec
-        shape = (spec.layers, pages, PAGE_TOKENS, spec.kv_heads, spec.head_dim)
-        return KVPool(torch.empty(shape, dtype=self.kv_dtype), torch.empty(shape, dtype=self.kv_dtype))
+        shape = (2, spec.layers, pages, PAGE_TOKENS, spec.kv_heads, spec.head_dim)
+        k, v = torch.empty(shape, dtype=self.kv_dtype).unbind()
+        return KVPool(k.unbind(), v.unbind())
 
     def steering_for(self, route: Route) -> RouterSteering:
         """What `forward` takes for a route. Raises UsageError when this model can't do it."""
@@ -183,8 +192,6 @@ class Transformer:
         slots_T = page_table_N[positions_T // PAGE_TOKENS] * PAGE_TOKENS + positions_T % PAGE_TOKENS
         rope_table = self._rope.table(positions_T)
         heads = (spec.q_heads, spec.kv_heads, spec.kv_heads)
-        k_rows, v_rows = kv.k.flatten(1, 2).unbind(), kv.v.flatten(1, 2).unbind()  # [P * S, G, C] of each layer
-        k_pages, v_pages = kv.k.unbind(), kv.v.unbind()
         routes: list[tuple[Tensor, Tensor]] = []
         all_scores: list[Tensor] = []
 
@@ -194,10 +201,10 @@ class Transformer:
             qkv_TXC = ops.linear(h_TD, w.qkv_w, w.qkv_b).view(T, -1, spec.head_dim)
             qk_TXC = rotate(qkv_TXC[:, : heads[0] + heads[1]], rope_table)
             q_THC, k_TGC = qk_TXC[:, : heads[0]], qk_TXC[:, heads[0] :]
-            k_rows[layer].index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
-            v_rows[layer].index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
+            kv.k[layer].flatten(0, 1).index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
+            kv.v[layer].flatten(0, 1).index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
             mixed_TA = ops.attention(
-                q_THC, k_pages[layer], v_pages[layer], page_table_N, start, self._windows[layer], w.sinks
+                q_THC, kv.k[layer], kv.v[layer], page_table_N, start, self._windows[layer], w.sinks
             )
             x_TD = x_TD + ops.linear(mixed_TA, w.out_w, w.out_b)
 

@@ -29,6 +29,14 @@ class Pool:
     k: Tensor
     v: Tensor
 
+    @property
+    def nbytes(self) -> int:
+        return self.k.nbytes + self.v.nbytes
+
+    def copy_page(self, source: int, target: int) -> None:
+        for part in (self.k, self.v):
+            part[:, target] = part[:, source]
+
 
 def routing(token: int, position: int, spec: Spec) -> Tensor:
     """The experts (uint8 [L, K]) that a token at a position gets."""
@@ -41,6 +49,8 @@ class HashModel:
 
     `calls` lists (start, tokens) of every forward; `on_forward` is called before each.
     """
+
+    backend = "hash"
 
     def __init__(self, spec: Spec | None = None) -> None:
         self.spec = spec or Spec()

@@ -35,8 +35,8 @@ def model(folder: Path, request: pytest.FixtureRequest) -> Transformer:
 
     def poisoned(pages: int) -> KVPool:
         pool = new_pool(pages)
-        pool.k.fill_(torch.nan)
-        pool.v.fill_(torch.nan)
+        for pages_PSGC in (*pool.k, *pool.v):
+            pages_PSGC.fill_(torch.nan)
         return pool
 
     loaded.new_kv_pool = poisoned  # type: ignore[method-assign]
@@ -65,7 +65,7 @@ def ids(model: Transformer, count: int, seed: int) -> list[int]:
 
 def test_seeded_text_is_the_same_warm_or_cold(model: Transformer, engine: Engine) -> None:
     """Follow-up, edit, regenerate and warm prefill, each against an empty cache; bf16 only where it is exact."""
-    exact = model.new_kv_pool(1).k.dtype == torch.float32
+    exact = model.new_kv_pool(1).k[0].dtype == torch.float32
     params = {"temperature": 1.0, "top_p": 0.95, "seed": 5, "max_tokens": 24}
     prompt = ids(model, 77, seed=1)
     first = ask(engine, prompt, **params)
@@ -105,7 +105,7 @@ def test_greedy_equals_the_bare_model(model: Transformer, engine: Engine) -> Non
     table = torch.arange(-(-len(run) // 32), dtype=torch.int32)
     pool = model.new_kv_pool(len(table))
     logits_TV, experts_TLK, _ = model.forward(torch.tensor(run), 0, table, pool, all_logits=True)
-    if pool.k.dtype == torch.float32:
+    if pool.k[0].dtype == torch.float32:
         assert logits_TV[69:].argmax(1).tolist() == answer.ids
         assert answer.finished.routes is not None
         assert torch.equal(torch.from_numpy(answer.finished.routes.experts), experts_TLK)
@@ -124,7 +124,7 @@ def test_drawn_tokens_are_recorded_with_their_probabilities(model: Transformer, 
     assert record is not None
     assert np.isnan(record.logprobs[:40]).all()
     assert np.isnan(record.alternative_logprobs[:40]).all()
-    close = 1e-4 if model.new_kv_pool(1).k.dtype == torch.float32 else 0.3
+    close = 1e-4 if model.new_kv_pool(1).k[0].dtype == torch.float32 else 0.3
     for row in range(40, len(run)):
         assert record.logprobs[row] == pytest.approx(float(want_TV[row - 1, run[row]]), abs=close)
         top = want_TV[row - 1].topk(5)

@@ -80,8 +80,8 @@ def load(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def poisoned_pool(model: Transformer, pages: int) -> KVPool:
     """A pool full of NaN, so that reading an unwritten slot shows."""
     kv = model.new_kv_pool(pages)
-    kv.k.fill_(torch.nan)
-    kv.v.fill_(torch.nan)
+    for pages_PSGC in (*kv.k, *kv.v):
+        pages_PSGC.fill_(torch.nan)
     return kv
 
 

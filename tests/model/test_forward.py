@@ -66,7 +66,7 @@ def test_cache_type_follows_size_unless_given(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("gptoss_chat.model.checkpoint.EXPAND_BYTES", 0)
     big = load_model(folder)
     pool = big.new_kv_pool(3)
-    assert pool.k.dtype == torch.bfloat16
+    assert pool.k[0].dtype == torch.bfloat16
     assert pool.k.nbytes + pool.v.nbytes == 3 * 32 * big.kv_bytes_per_token
 
 
