@@ -17,6 +17,7 @@ from gptoss_chat.kernels import int8
 from gptoss_chat.kernels.cpu import library
 from gptoss_chat.kernels.cpu.operators import Operators
 from gptoss_chat.kernels.int8 import Int8Matrix
+from gptoss_chat.kernels.ops import OPERATORS
 
 VARIABLE = "GPTOSS_CHAT_CPU"
 REFERENCE = "reference"
@@ -26,7 +27,6 @@ _NAMES = {
     "neon": "C++, NEON",
     "portable": "C++, any processor",
 }
-_OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense")
 
 
 class Backend:
@@ -53,7 +53,7 @@ class Backend:
             return
         self._operators = Operators(library.load(name))
         self._registered = torch.library.Library("gptoss", "IMPL")  # type: ignore[no-untyped-call]
-        for operator in _OPERATORS:
+        for operator in OPERATORS:
             self._registered.impl(operator, getattr(self._operators, operator), "CPU")
 
     @property

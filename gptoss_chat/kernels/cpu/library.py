@@ -12,7 +12,7 @@ from gptoss_chat.kernels import cpu
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
-_INTERFACE = 3  # as gptoss_interface() in src/portable.cpp
+_INTERFACE = 4  # as gptoss_interface() in src/portable.cpp
 
 _P, _N, _I, _F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
@@ -22,6 +22,9 @@ _SIGNATURES: dict[str, list[Any]] = {
     "pack_int8": [_P] * 3 + [_N] * 2 + [_I],
     "linear_int8": [_P] * 5 + [_N] * 3 + [_I],
     "attention": [_P, _N, _P, _P, _I, _P, _P, _P] + [_N] * 8 + [_I],
+    "rms_norm": [_P] * 4 + [_N] * 2 + [_F, _I],
+    "rope_store": [_P] * 5 + [_I, _P] + [_N] * 7 + [_I],
+    "route": [_P] * 4 + [_N] * 3,
 }
 
 
@@ -36,6 +39,9 @@ class Functions:
     pack_int8: ctypes._NamedFuncPointer
     linear_int8: ctypes._NamedFuncPointer
     attention: ctypes._NamedFuncPointer
+    rms_norm: ctypes._NamedFuncPointer
+    rope_store: ctypes._NamedFuncPointer
+    route: ctypes._NamedFuncPointer
 
 
 @dataclass(frozen=True, slots=True)

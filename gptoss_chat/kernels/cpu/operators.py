@@ -95,8 +95,7 @@ class Operators:
         if q_THC.stride()[1:] != (C, 1):
             q_THC = q_THC.contiguous()
         page_table_N, sinks_H = page_table_N.contiguous(), sinks_H.contiguous()
-        if len(page_table_N) * S < start + T:
-            raise IndexError(f"{len(page_table_N)} pages of {S} don't hold {start + T} positions")
+        _check_pages(page_table_N, S, start + T)
         y_TA = q_THC.new_empty(T, H * C)
         _done(
             self._functions.attention(
@@ -194,6 +193,76 @@ class Operators:
             )
         )
         return y_TD
+
+    def rms_norm(self, x_TD: Tensor, delta_TD: Tensor | None, scale_D: Tensor, eps: float) -> Tensor:
+        """See `ops.rms_norm`."""
+        if not x_TD.is_contiguous():
+            return reference.rms_norm(x_TD, delta_TD, scale_D, eps)
+        if delta_TD is not None:
+            delta_TD = delta_TD.contiguous()
+        y_TD = torch.empty_like(x_TD)
+        _done(
+            self._functions.rms_norm(
+                x_TD.data_ptr(),
+                _pointer(delta_TD),
+                scale_D.data_ptr(),
+                y_TD.data_ptr(),
+                *x_TD.shape,
+                eps,
+                torch.get_num_threads(),
+            )
+        )
+        return y_TD
+
+    def rope_store(
+        self, qkv_TA: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int, k_PSGC: Tensor, v_PSGC: Tensor
+    ) -> Tensor:
+        """See `ops.rope_store`."""
+        (T, A), (P, S, G, C) = qkv_TA.shape, k_PSGC.shape
+        known = k_PSGC.dtype in (torch.float32, torch.bfloat16) and v_PSGC.dtype == k_PSGC.dtype
+        if not known or not (k_PSGC.is_contiguous() and v_PSGC.is_contiguous()):
+            return reference.rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
+        qkv_TA, rope_TC, page_table_N = qkv_TA.contiguous(), rope_TC.contiguous(), page_table_N.contiguous()
+        H = A // C - 2 * G
+        q_THC = qkv_TA.new_empty(T, H, C)
+        _check_pages(page_table_N, S, start + T)
+        _done(
+            self._functions.rope_store(
+                qkv_TA.data_ptr(),
+                rope_TC.data_ptr(),
+                page_table_N.data_ptr(),
+                k_PSGC.data_ptr(),
+                v_PSGC.data_ptr(),
+                k_PSGC.dtype == torch.bfloat16,
+                q_THC.data_ptr(),
+                T,
+                H,
+                G,
+                C,
+                S,
+                P,
+                start,
+                torch.get_num_threads(),
+            )
+        )
+        return q_THC
+
+    def route(self, scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
+        """See `ops.route`."""
+        scores_TE, (T, E) = scores_TE.contiguous(), scores_TE.shape
+        ids_TK = torch.empty((T, chosen), dtype=torch.int64)
+        weights_TK, entropy_T = torch.empty((T, chosen)), torch.empty(T)
+        _done(
+            self._functions.route(
+                scores_TE.data_ptr(), ids_TK.data_ptr(), weights_TK.data_ptr(), entropy_T.data_ptr(), T, E, chosen
+            )
+        )
+        return ids_TK, weights_TK, entropy_T
+
+
+def _check_pages(page_table_N: Tensor, slots: int, positions: int) -> None:
+    if len(page_table_N) * slots < positions:
+        raise IndexError(f"{len(page_table_N)} pages of {slots} don't hold {positions} positions")
 
 
 def _pointer(tensor: Tensor | None) -> int | None:

@@ -3,6 +3,7 @@
 #include "attention.h"
 #include "linear.h"
 #include "moe_float.h"
+#include "small.h"
 
 #define GPTOSS_JOIN(name, isa) gptoss_##name##_##isa
 #define GPTOSS_NAME(name, isa) GPTOSS_JOIN(name, isa)
@@ -44,6 +45,25 @@ GPTOSS_EXPORT(attention)(const float* q, int64_t q_stride, const void* k_pages, 
                          int64_t C, int64_t S, int64_t P, int64_t start, int64_t window, int threads) {
     const AttentionArguments a{q, q_stride, k_pages, v_pages, page_table, sinks, y, T, H, G, C, S, P, start, window};
     return bf16 ? attention<uint16_t>(a, threads) : attention<float>(a, threads);
+}
+
+GPTOSS_EXPORT(rms_norm)(float* x, const float* delta, const float* scale, float* y, int64_t T, int64_t D, float eps,
+                        int threads) {
+    return rms_norm(x, delta, scale, y, T, D, eps, threads);
+}
+
+GPTOSS_EXPORT(rope_store)(const float* qkv, const float* rope, const int32_t* page_table, void* k_pages, void* v_pages,
+                          int bf16, float* q, int64_t T, int64_t H, int64_t G, int64_t C, int64_t S, int64_t P,
+                          int64_t start, int threads) {
+    if (bf16)
+        return rope_store(qkv, rope, page_table, static_cast<uint16_t*>(k_pages), static_cast<uint16_t*>(v_pages), q, T,
+                          H, G, C, S, P, start, threads);
+    return rope_store(qkv, rope, page_table, static_cast<float*>(k_pages), static_cast<float*>(v_pages), q, T, H, G, C,
+                      S, P, start, threads);
+}
+
+GPTOSS_EXPORT(route)(const float* scores, int64_t* ids, float* weights, float* entropy, int64_t T, int64_t E, int64_t K) {
+    return route(scores, ids, weights, entropy, T, E, K);
 }
 
 }  // extern "C"
