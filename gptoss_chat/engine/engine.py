@@ -1,42 +1,57 @@
-"""One worker thread that owns the model, and the queue in front of it; it knows nothing of text or conversations."""
+"""One worker thread that owns the model, and the requests in front of it; it knows nothing of text or conversations."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from gptoss_chat.engine import sampler
-from gptoss_chat.engine.cache import KVCache
+from gptoss_chat.engine.cache import CacheFullError, KVCache
 from gptoss_chat.engine.decoder import Decoder
 from gptoss_chat.engine.mailbox import Generation
 from gptoss_chat.engine.protocol import LanguageModel
-from gptoss_chat.engine.types import Finished, FinishReason, GenerateRequest, Usage
+from gptoss_chat.engine.run import Run
+from gptoss_chat.engine.turns import Turns
+from gptoss_chat.engine.types import FinishReason, GenerateRequest
 from gptoss_chat.errors import UsageError
 
 MAX_WARM = 4  # pending warm prefills: older ones are stale
+MAX_RUNNING = 8  # requests that take turns: with more of them nobody would see an answer grow
 
 
 class Engine:
-    """Answers requests one after the other, first come first served, and prefills ahead while it has nothing to do.
+    """Answers requests in turns, token by token, and prefills ahead while it has nothing to do.
 
-    Only its thread touches tensors. Raises MemoryLimitError when `cache_bytes` does not hold a single page.
+    Only its thread touches tensors. `most_running` requests share the model's time evenly, by `clock`; more of them wait.
+    Raises MemoryLimitError when `cache_bytes` does not hold a single page.
     """
 
-    def __init__(self, model: LanguageModel[Any], *, cache_bytes: int, prefill_chunk: int = 256) -> None:
+    def __init__(
+        self,
+        model: LanguageModel[Any],
+        *,
+        cache_bytes: int,
+        prefill_chunk: int = 256,
+        most_running: int = MAX_RUNNING,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._cache = KVCache(model, cache_bytes)
         self._decoder = Decoder(model, self._cache, prefill_chunk)
-        self._vocab: int = model.spec.vocab
         self.backend: str = model.backend
         """The kernels that are in use, for people to read."""
+        self._clock = clock
+        self._turns = Turns(most_running)  # of the engine's thread, as all that is below `_work`
+        self._started = 0
         self._wake = threading.Condition()
-        self._queue: deque[Generation] = deque()
+        self._submitted: list[Generation] = []  # since the engine's thread looked last
+        self._unfinished: set[Generation] = set()
         self._warm: deque[tuple[int, ...]] = deque(maxlen=MAX_WARM)
-        self._running: Generation | None = None
-        self._busy = False
+        self._warming = False
         self._closing = False
         self._sweep = False
         self.warm_error: Exception | None = None
@@ -65,12 +80,13 @@ class Engine:
         ids = request.prompt_ids
         if not ids:
             raise UsageError("The prompt is empty.")
-        if min(ids) < 0 or max(ids) >= self._vocab:
-            raise UsageError(f"The prompt holds a token id outside the model's vocabulary of {self._vocab:,}.")
+        if min(ids) < 0 or max(ids) >= self._decoder.vocab:
+            raise UsageError(f"The prompt holds a token id outside the model's vocabulary of {self._decoder.vocab:,}.")
         generation = Generation(request, self._cancelled)
         with self._wake:
             assert not self._closing, "submit after close"
-            self._queue.append(generation)
+            self._submitted.append(generation)
+            self._unfinished.add(generation)
             self._wake.notify_all()
         return generation
 
@@ -80,20 +96,21 @@ class Engine:
         A request interrupts it within one chunk; what is left is taken up afterwards. From any thread.
         """
         with self._wake:
-            self._warm.append(tuple(ids))
-            self._wake.notify_all()
+            if not self._closing:
+                self._warm.append(tuple(ids))
+                self._wake.notify_all()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Block until no request and no warm prefill is left; False when the time is up before."""
         with self._wake:
-            return self._wake.wait_for(lambda: not (self._busy or self._queue or self._warm), timeout_s)
+            return self._wake.wait_for(lambda: not (self._unfinished or self._warm or self._warming), timeout_s)
 
     def close(self) -> None:
         """Cancel everything, wait for the thread to end. From any thread but the engine's; safe to call twice."""
         with self._wake:
             self._closing = True
             self._warm.clear()
-            waiting = [*self._queue, *([self._running] if self._running else [])]
+            waiting = list(self._unfinished)
             self._wake.notify_all()
         for generation in waiting:
             generation.cancel()
@@ -106,50 +123,66 @@ class Engine:
 
     def _work(self) -> None:
         with torch.inference_mode():
-            while True:
-                with self._wake:
-                    self._busy = False
-                    self._wake.notify_all()
-                    self._wake.wait_for(lambda: self._queue or self._warm or self._closing)
-                    generation = self._running = self._queue.popleft() if self._queue else None
-                    ids = self._warm.popleft() if generation is None and self._warm else None
-                    if generation is None and ids is None:
-                        return
-                    self._busy = True
-                if generation is not None:
-                    self._answer(generation)
-                elif ids is not None:
-                    self._prefill_ahead(ids)
+            while self._look():
+                if self._sweep:
+                    self._finish_cancelled()
+                if self._turns:
+                    self._step(self._turns.next())
+                elif self._warm:
+                    self._prefill_ahead()
 
-    def _answer(self, generation: Generation) -> None:
-        def stopped() -> bool:
-            if self._sweep:
-                self._finish_cancelled()
-            return generation.cancelled
-
-        self._decoder.generate(generation.request, generation.put, stopped)
+    def _look(self) -> bool:
+        """Take in what was submitted, waiting for something to do; False when nothing will come any more."""
+        if self._turns and not self._submitted:
+            return True
         with self._wake:
-            self._running = None
+            self._wake.wait_for(lambda: self._turns or self._submitted or self._warm or self._closing)
+            for generation in self._submitted:
+                self._turns.add(Run(self._decoder, generation, self._started, self._clock))
+                self._started += 1
+            self._submitted.clear()
+            return bool(self._turns or self._warm)
 
-    def _prefill_ahead(self, ids: tuple[int, ...]) -> None:
+    def _step(self, run: Run) -> None:
         try:
-            done = self._decoder.warm(ids, lambda: bool(self._queue) or self._closing)
-        except Exception as error:  # noqa: BLE001 -- nobody waits for a warm prefill; kept for whoever looks
-            self.warm_error = error
+            reason, error = run.step(), None
+        except CacheFullError:
+            if not self._turns.make_room(run):
+                run.finish_full()
+                self._ended(run)
             return
-        if not done:
-            with self._wake:
-                if not self._closing and len(self._warm) < MAX_WARM:
-                    self._warm.appendleft(ids)
+        except Exception as failure:  # noqa: BLE001 -- handed to whoever asked: the worker has to outlive it
+            reason, error = FinishReason.ERROR, failure
+        if reason is not None:
+            run.finish(reason, error)
+            self._ended(run)
 
     def _finish_cancelled(self) -> None:
-        """Answer cancelled requests that still wait in the queue, so that their Finished need not wait for its turn."""
+        """End all that were cancelled at once, so that their Finished need not wait for their turn."""
+        self._sweep = False  # before looking: one that is cancelled meanwhile is seen now, and once more for nothing
+        for run in self._turns.cancelled():
+            run.finish(FinishReason.CANCELLED)
+            self._ended(run)
+
+    def _ended(self, run: Run) -> None:
+        self._turns.remove(run)
         with self._wake:
-            self._sweep = False
-            cancelled = [generation for generation in self._queue if generation.cancelled]
-            for generation in cancelled:
-                self._queue.remove(generation)
-        for generation in cancelled:
-            prompt = generation.request.prompt_ids
-            usage = Usage(0, 0, 0, 0.0, 0.0, len(prompt), self.context_limit, generation.request.sampling.seed or 0)
-            generation.put(Finished(FinishReason.CANCELLED, usage, None))
+            self._unfinished.discard(run.generation)
+            self._wake.notify_all()
+
+    def _prefill_ahead(self) -> None:
+        with self._wake:
+            if not self._warm:  # closed meanwhile
+                return
+            ids = self._warm.popleft()
+            self._warming = True
+        done = True
+        try:
+            done = self._decoder.warm(ids, lambda: bool(self._submitted) or self._closing)
+        except Exception as error:  # noqa: BLE001 -- nobody waits for a warm prefill; kept for whoever looks
+            self.warm_error = error
+        with self._wake:
+            if not (done or self._closing) and len(self._warm) < MAX_WARM:
+                self._warm.appendleft(ids)
+            self._warming = False
+            self._wake.notify_all()

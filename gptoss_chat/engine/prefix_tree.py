@@ -52,7 +52,7 @@ class PrefixTree:
             child = node.children.get(int(ids_T[done]))
             if child is None:
                 break
-            same = _common_prefix(child.ids, ids_T[done:limit])
+            same = common_prefix(child.ids, ids_T[done:limit])
             done += same
             if same < len(child.ids):
                 node = self._split(child, same)
@@ -72,7 +72,7 @@ class PrefixTree:
             child = node.children.get(int(ids_T[done]))
             if child is None:
                 break
-            same = _common_prefix(child.ids, ids_T[done:])
+            same = common_prefix(child.ids, ids_T[done:])
             done += same
             node = child if same == len(child.ids) else self._split(child, same)
         if done < len(ids_T):
@@ -181,7 +181,7 @@ class PrefixTree:
             at = at.parent
 
 
-def _common_prefix(a_T: NDArray[np.uint32], b_T: NDArray[np.uint32]) -> int:
+def common_prefix(a_T: NDArray[np.uint32], b_T: NDArray[np.uint32]) -> int:
     """How many leading ids are equal."""
     length = min(len(a_T), len(b_T))
     different = np.flatnonzero(a_T[:length] != b_T[:length])

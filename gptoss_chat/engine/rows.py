@@ -5,6 +5,7 @@ Legend: T tokens, L layers, K places for chosen experts, A alternatives.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -72,3 +73,13 @@ def record_of(start: int, token_ids_T: NDArray[np.uint32], rows: Rows) -> RouteR
         alternative_ids=np.ascontiguousarray(rows["alternative_ids"]),
         alternative_logprobs=np.ascontiguousarray(rows["alternative_logprobs"]),
     )
+
+
+def joined(first: RouteRecord | None, second: RouteRecord | None) -> RouteRecord | None:
+    """One record of two spans, of which the second begins where the first ends."""
+    if first is None or second is None:
+        return first or second
+    assert second.start == first.start + len(first.token_ids)
+    columns = (field.name for field in dataclasses.fields(RouteRecord) if field.name != "start")
+    arrays = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in columns}
+    return RouteRecord(first.start, **arrays)

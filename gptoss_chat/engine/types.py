@@ -59,7 +59,8 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The counts and times of one answer."""
+    """The counts and times of one answer. `prefill_s` and `decode_s` are its own time of the model: while several answers are
+    computed in turns, more passes on the clock."""
 
     reused_tokens: int  # prompt tokens found in the KV cache
     prefilled_tokens: int  # prompt tokens computed now
@@ -69,11 +70,17 @@ class Usage:
     context_tokens: int  # prompt + generated
     context_limit: int
     seed: int
+    writing_s: float = 0.0  # from the first token to the last, on the clock
 
     @property
     def decode_tokens_per_s(self) -> float:
-        """Tokens a second after the first one, which the prefill has paid for; 0 when there is no other."""
+        """What the model does: tokens a second of its time, after the first one, which the prefill has paid for; else 0."""
         return (self.generated_tokens - 1) / self.decode_s if self.generated_tokens > 1 else 0.0
+
+    @property
+    def tokens_per_s(self) -> float:
+        """What a reader sees: tokens a second on the clock, after the first one; 0 when there is no other."""
+        return (self.generated_tokens - 1) / self.writing_s if self.writing_s > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
