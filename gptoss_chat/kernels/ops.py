@@ -39,11 +39,21 @@ _LIBRARY.define("rms_norm(Tensor(a!) x, Tensor? delta, Tensor scale, float eps) 
 _LIBRARY.define(
     "rope_store(Tensor qkv, Tensor rope, Tensor page_table, int start, Tensor(a!) k_pages, Tensor(b!) v_pages) -> Tensor"
 )
+# The same two for one token whose position only the device knows, so that a captured graph can be replayed at the next.
+_LIBRARY.define(
+    "attention_at(Tensor q, Tensor k_pages, Tensor v_pages, Tensor page_table, Tensor position, int window, Tensor sinks)"
+    " -> Tensor"
+)
+_LIBRARY.define(
+    "rope_store_at(Tensor qkv, Tensor rope, Tensor page_table, Tensor position, Tensor(a!) k_pages, Tensor(b!) v_pages)"
+    " -> Tensor"
+)
 _LIBRARY.define("route(Tensor scores, int chosen) -> (Tensor, Tensor, Tensor)")
 
 OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense", "rms_norm", "rope_store", "route")
+DEVICE_OPERATORS = ("attention_at", "rope_store_at")
 
-for _name in OPERATORS:
+for _name in (*OPERATORS, *DEVICE_OPERATORS):
     _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
 
 
@@ -56,7 +66,7 @@ def _linear_int8_fake(x: Tensor, values: Tensor, scales: Tensor, bias: Tensor | 
 
 
 def _attention_fake(
-    q: Tensor, k_pages: Tensor, v_pages: Tensor, page_table: Tensor, start: int, window: int, sinks: Tensor
+    q: Tensor, k_pages: Tensor, v_pages: Tensor, page_table: Tensor, start: int | Tensor, window: int, sinks: Tensor
 ) -> Tensor:
     return q.new_empty(q.shape[0], q.shape[1] * q.shape[2])
 
@@ -70,7 +80,7 @@ def _rms_norm_fake(x: Tensor, delta: Tensor | None, scale: Tensor, eps: float) -
 
 
 def _rope_store_fake(
-    qkv: Tensor, rope: Tensor, page_table: Tensor, start: int, k_pages: Tensor, v_pages: Tensor
+    qkv: Tensor, rope: Tensor, page_table: Tensor, start: int | Tensor, k_pages: Tensor, v_pages: Tensor
 ) -> Tensor:
     C = k_pages.shape[3]
     return qkv.new_empty(qkv.shape[0], qkv.shape[1] // C - 2 * k_pages.shape[2], C)
@@ -85,10 +95,12 @@ for _name, _fake in (
     ("linear", _linear_fake),
     ("linear_int8", _linear_int8_fake),
     ("attention", _attention_fake),
+    ("attention_at", _attention_fake),
     ("moe_mxfp4", _moe_fake),
     ("moe_dense", _moe_fake),
     ("rms_norm", _rms_norm_fake),
     ("rope_store", _rope_store_fake),
+    ("rope_store_at", _rope_store_fake),
     ("route", _route_fake),
 ):
     torch.library.register_fake(f"gptoss::{_name}", _fake, lib=_LIBRARY)
@@ -97,10 +109,12 @@ for _name, _fake in (
 _linear = torch.ops.gptoss.linear.default
 _linear_int8 = torch.ops.gptoss.linear_int8.default
 _attention = torch.ops.gptoss.attention.default
+_attention_at = torch.ops.gptoss.attention_at.default
 _moe_mxfp4 = torch.ops.gptoss.moe_mxfp4.default
 _moe_dense = torch.ops.gptoss.moe_dense.default
 _rms_norm = torch.ops.gptoss.rms_norm.default
 _rope_store = torch.ops.gptoss.rope_store.default
+_rope_store_at = torch.ops.gptoss.rope_store_at.default
 _route = torch.ops.gptoss.route.default
 
 
@@ -111,7 +125,7 @@ def rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float, delta_TD: Tensor | None 
 
 
 def rope_store(
-    qkv_TA: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int, k_PSGC: Tensor, v_PSGC: Tensor
+    qkv_TA: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int | Tensor, k_PSGC: Tensor, v_PSGC: Tensor
 ) -> Tensor:
     """float32 [T, H, C], the queries rotated; writes the rotated keys and the values into their pages, in the pages' type.
 
@@ -119,7 +133,11 @@ def rope_store(
     their sin; the pairs are (i, i + C / 2): `(a cos - b sin, b cos + a sin)`. Token t goes to position start + t, which lives
     where `attention` says. Raises IndexError when the compiled form finds no such page.
     """
-    q_THC: Tensor = _rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
+    q_THC: Tensor
+    if isinstance(start, Tensor):
+        q_THC = _rope_store_at(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
+    else:
+        q_THC = _rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
     return q_THC
 
 
@@ -152,7 +170,7 @@ def attention(
     k_PSGC: Tensor,
     v_PSGC: Tensor,
     page_table_N: Tensor,
-    start: int,
+    start: int | Tensor,
     window: int,
     sinks_H: Tensor,
 ) -> Tensor:
@@ -161,9 +179,15 @@ def attention(
     Query t stands at position start + t; position p lives in page `page_table[p // S]`, slot `p % S`, and all of
     0 .. start + T - 1 are already written. window 0 attends to everything before, else key j is seen when
     `0 <= i - j < window`. Scores are scaled by 1/sqrt(C); the sink is one more logit, unscaled, whose probability is
-    dropped (openai/gpt-oss, torch/model.py: sdpa). page_table is int32, the pages of any float type.
+    dropped (openai/gpt-oss, torch/model.py: sdpa). page_table is int32, the pages of any float type. With T = 1, start may
+    be an integer tensor [1] on the tensors' device: nothing about the call then depends on its value, and page_table may
+    be longer than the position needs.
     """
-    y_TA: Tensor = _attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H)
+    y_TA: Tensor
+    if isinstance(start, Tensor):
+        y_TA = _attention_at(q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H)
+    else:
+        y_TA = _attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H)
     return y_TA
 
 

@@ -229,6 +229,26 @@ def rope_store(
     return qk_TXC[:, :-G].contiguous()
 
 
+def attention_at(
+    q_1HC: Tensor,
+    k_PSGC: Tensor,
+    v_PSGC: Tensor,
+    page_table_N: Tensor,
+    position_1: Tensor,
+    window: int,
+    sinks_H: Tensor,
+) -> Tensor:
+    """See `ops.attention`; waits for the device to tell the position."""
+    return attention(q_1HC, k_PSGC, v_PSGC, page_table_N, int(position_1), window, sinks_H)
+
+
+def rope_store_at(
+    qkv_1A: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor, k_PSGC: Tensor, v_PSGC: Tensor
+) -> Tensor:
+    """See `ops.rope_store`; waits for the device to tell the position."""
+    return rope_store(qkv_1A, rope_1C, page_table_N, int(position_1), k_PSGC, v_PSGC)
+
+
 def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
     """See `ops.route`."""
     scores_TK, ids_TK = scores_TE.topk(chosen, dim=-1)
