@@ -239,14 +239,16 @@ def attention_at(
     sinks_H: Tensor,
 ) -> Tensor:
     """See `ops.attention`; waits for the device to tell the position."""
-    return attention(q_1HC, k_PSGC, v_PSGC, page_table_N, int(position_1), window, sinks_H)
+    y_1A: Tensor = torch.ops.gptoss.attention(q_1HC, k_PSGC, v_PSGC, page_table_N, int(position_1), window, sinks_H)
+    return y_1A
 
 
 def rope_store_at(
     qkv_1A: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor, k_PSGC: Tensor, v_PSGC: Tensor
 ) -> Tensor:
     """See `ops.rope_store`; waits for the device to tell the position."""
-    return rope_store(qkv_1A, rope_1C, page_table_N, int(position_1), k_PSGC, v_PSGC)
+    q_1HC: Tensor = torch.ops.gptoss.rope_store(qkv_1A, rope_1C, page_table_N, int(position_1), k_PSGC, v_PSGC)
+    return q_1HC
 
 
 def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
