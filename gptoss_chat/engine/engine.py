@@ -124,17 +124,16 @@ class Engine:
     def _work(self) -> None:
         with torch.inference_mode():
             while self._look():
-                if self._sweep:
-                    self._finish_cancelled()
-                if self._turns:
-                    self._step(self._turns.next())
-                elif self._warm:
+                if not self._turns:
                     self._prefill_ahead()
+                while self._turns and not self._submitted:
+                    if self._sweep:
+                        self._finish_cancelled()
+                    else:
+                        self._step(self._turns.next())
 
     def _look(self) -> bool:
         """Take in what was submitted, waiting for something to do; False when nothing will come any more."""
-        if self._turns and not self._submitted:
-            return True
         with self._wake:
             self._wake.wait_for(lambda: self._turns or self._submitted or self._warm or self._closing)
             for generation in self._submitted:

@@ -60,11 +60,6 @@ class Run:
         return self._sequence is not None
 
     @property
-    def prefilling(self) -> bool:
-        """Whether no token has been drawn yet."""
-        return not self._generated
-
-    @property
     def unshared_T(self) -> slice:
         """The places in the prompt whose keys and values others could use, and `share` would give them; now or later."""
         known = self._sequence.reused if self._sequence is not None else 0
@@ -116,16 +111,16 @@ class Run:
         sequence = self._sequence = decoder.cache.open(self._ids, reusable, width)
         if self._reused is None:
             self._reused = sequence.reused
-        self._tell_progress(sequence)
+        if not self._generated:
+            self._tell_progress(sequence)
         return sequence
 
     def _advance(self, sequence: CachedSequence) -> FinishReason | None:
         start, sampling = sequence.length, self._request.sampling
-        steered = start >= self._request.record_from
-        logits_V = self._decoder.forward(
-            sequence, self._ids[start : self._end(start)], self._steering if steered else None
-        )
-        self._tell_progress(sequence)
+        steering = self._steering if start >= self._request.record_from else None
+        logits_V = self._decoder.forward(sequence, self._ids[start : self._end(start)], steering)
+        if not self._generated:
+            self._tell_progress(sequence)
         whole = sequence.length == len(self._ids)
         if whole and self._drawn is not None:
             sequence.note_draw(self._drawn.logprob, self._drawn.alternatives)
@@ -139,7 +134,10 @@ class Run:
             return FinishReason.CONTEXT
         assert self._sampler is not None
         sample = self._drawn = self._sampler.sample(logits_V, sequence.length)
-        self._count()
+        self._last_s = self._clock()
+        if not self._generated:
+            self._first_s = self._last_s
+        self._generated += 1
         reported = sample.alternatives[: sampling.logprobs]
         self.generation.put(TokenEvent(sample.token_id, sample.logprob, reported, *sequence.last_routing()))
         if sample.token_id in sampling.stop_ids:
@@ -159,16 +157,9 @@ class Run:
             end = self._request.record_from
         return end
 
-    def _count(self) -> None:
-        self._last_s = self._clock()
-        if not self._generated:
-            self._first_s = self._last_s
-        self._generated += 1
-
     def _tell_progress(self, sequence: CachedSequence) -> None:
-        if self.prefilling:
-            reused = min(self._reused or 0, sequence.length)
-            self.generation.put(PrefillProgress(sequence.length, len(self.ids_T), reused))
+        reused = min(self._reused or 0, sequence.length)
+        self.generation.put(PrefillProgress(sequence.length, len(self.ids_T), reused))
 
     def share(self) -> None:
         """Give the tree what was run so far, for others to begin with, and go on from there."""
@@ -202,7 +193,7 @@ class Run:
 
     def finish_full(self) -> None:
         """As `finish`, where the cache holds no more of it."""
-        if self.prefilling:
+        if not self._generated:
             self.finish(FinishReason.ERROR, self._cache_full())
         else:
             self.finish(FinishReason.CONTEXT)
