@@ -232,3 +232,33 @@ def test_topk_without_layers_is_for_all() -> None:
     route = parse_route("topk 2; topk 1:4")
     assert [chosen_in(route, layer, 3) for layer in range(3)] == [2, 4, 2]
     assert chosen_in(parse_route("topk 1:4"), 0, 3) == 3
+
+
+@pytest.mark.parametrize("rules", ["", "ban *:1; topk 0:3"])
+def test_answer_that_had_to_wait_for_pages_is_as_if_alone(model: Transformer, rules: str) -> None:
+    """Its pages went to an older one in the middle: what is run anew is run under the same rules, and told as it was."""
+    page_bytes = model.new_kv_pool(1).nbytes
+    older, younger = tokens(model, 60), tokens(model, 60, seed=2)
+    params = SamplingParams(temperature=0.0, max_tokens=50)
+
+    def answers(pages: int, prompts: list[list[int]]) -> list[Answer]:
+        engine = Engine(model, cache_bytes=pages * page_bytes, prefill_chunk=64)
+        try:
+            route = parse_route(rules)
+            requests = [GenerateRequest(tuple(prompt), params, 40, route) for prompt in prompts]
+            generations = [engine.submit(request) for request in requests]
+            return [collect(generation) for generation in generations]
+        finally:
+            engine.close()
+
+    (alone,) = answers(64, [younger])
+    (_, waited) = answers(5, [older, younger])
+    assert waited.finished.reason is FinishReason.LENGTH
+    assert waited.ids == alone.ids
+    assert waited.counts == alone.counts
+    got, want = waited.finished.routes, alone.finished.routes
+    assert got is not None
+    assert want is not None
+    assert np.array_equal(got.token_ids, want.token_ids)
+    assert (got.experts == want.experts).mean() > 0.99
+    assert np.array_equal(np.isnan(got.logprobs), np.isnan(want.logprobs))
