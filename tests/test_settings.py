@@ -86,6 +86,22 @@ def test_written_setting_leaves_the_rest_as_it_was(paths: Paths) -> None:
     assert (settings.model, settings.effort, settings.developer) == ('a "quoted" \\ näme', "low", "Be\nbrief.")
 
 
+def test_linked_file_stays_a_link(paths: Paths, tmp_path: Path) -> None:
+    """The file that it leads to is replaced where it is, keeps its permissions, and nothing is left beside it."""
+    elsewhere = tmp_path / "dotfiles"
+    elsewhere.mkdir()
+    file = elsewhere / "mine.toml"
+    file.write_text("seed = 1\n")
+    file.chmod(0o640)
+    paths.config.mkdir(parents=True, exist_ok=True)
+    paths.config_file.symlink_to(file)
+    write_setting(paths, "seed", 2)
+    assert paths.config_file.is_symlink()
+    assert file.read_text() == "seed = 2\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [entry.name for entry in (*elsewhere.iterdir(), *paths.config.iterdir())] == ["mine.toml", "config.toml"]
+
+
 def test_first_setting_makes_the_file(paths: Paths) -> None:
     """`models use` works on a fresh machine."""
     write_setting(paths, "model", "openai/gpt-oss-20b")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gptoss_chat.chat.events import CallState, ToolNotice, ToolUse
 from gptoss_chat.chat.stored import tools_of, with_tools
 from gptoss_chat.chat.turn import Turn
 from gptoss_chat.harmony.messages import FunctionTool
-from gptoss_chat.history import Store, ToolCall
+from gptoss_chat.history import Node, Store, ToolCall
 from gptoss_chat.tools.toolbox import Toolbox
 from gptoss_chat.tools.values import ERROR, Call, ToolError, ToolStoppedError
 
@@ -88,12 +88,15 @@ class Caller:
 
     def _before(self, turn: Turn) -> tuple[FunctionTool, ...] | None:
         """What the answer before this one offered; at the root of the tree, the first answer of the conversation."""
-        path = self._store.path_to(turn.user_node_id)
-        first = self._store.nodes(turn.conversation_id)
-        for node in (*reversed(path), *first):
+        for node in self._near_first(turn):
             if node.role == "assistant" and node.id != turn.reply_node_id and (known := tools_of(node)) is not None:
                 return known
         return None
+
+    def _near_first(self, turn: Turn) -> Iterator[Node]:
+        """The messages above a prompt, the nearest first; then, where somebody looks on, those of the whole tree."""
+        yield from reversed(self._store.path_to(turn.user_node_id))
+        yield from self._store.nodes(turn.conversation_id)
 
     def _stopped(self, turn: Turn) -> Callable[[], bool]:
         return lambda: turn.cancelled or self._closing.is_set()

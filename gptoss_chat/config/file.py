@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gptoss_chat.errors import SettingsError
@@ -79,15 +80,27 @@ def change_config(paths: Paths, changes: Mapping[tuple[str, ...], Any]) -> None:
         document = tomlkit.parse(text)
         for path, value in changes.items():
             _change(document, path, value)
-        scratch = paths.config_file.with_suffix(".toml.new")
-        scratch.write_text(tomlkit.dumps(document), encoding="utf-8")
-        if paths.config_file.exists():
-            os.chmod(scratch, paths.config_file.stat().st_mode & 0o777)
-        scratch.replace(paths.config_file.resolve())  # a full disk leaves the old file; a link stays a link
+        _replace(paths.config_file.resolve(), tomlkit.dumps(document))  # a link stays a link
     except OSError as error:
         raise SettingsError(f"Can't write {paths.config_file}: {error.strerror}.", "Check the disk.") from error
     except TOMLKitError as error:
         raise SettingsError(f"Can't change {paths.config_file}: {error}.", "Change it with an editor.") from error
+
+
+def _replace(file: Path, text: str) -> None:
+    """Put `text` in the place of a file, which a full disk leaves as it is. The scratch file is beside it, on the same disk,
+    under a name that no other window has."""
+    handle, name = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)
+    scratch = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+        if file.exists():
+            scratch.chmod(file.stat().st_mode & 0o777)
+        scratch.replace(file)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def _change(document: Any, path: tuple[str, ...], value: Any) -> None:

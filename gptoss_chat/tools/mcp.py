@@ -135,7 +135,9 @@ class McpServer:
 
     def _start(self, stopped: Stopped) -> asyncio.AbstractEventLoop:
         if self._loop is not None:
-            return self._loop
+            if self._thread is not None and self._thread.is_alive():
+                return self._loop
+            self._end()  # the connection broke, and its loop is closed
         try:
             import mcp  # noqa: F401 - here, where the time that it takes is nobody's limit
         except ImportError as error:

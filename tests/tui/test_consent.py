@@ -16,7 +16,9 @@ from gptoss_chat.settings import Settings
 from gptoss_chat.tools.toolbox import Toolbox
 from gptoss_chat.tools.values import Stopped, Tool, ToolStoppedError
 from gptoss_chat.tui.app import ChatApp
+from gptoss_chat.tui.reading import Title
 from gptoss_chat.tui.screens.consent import QUIET_S, ConsentScreen
+from gptoss_chat.tui.screens.help import KeysScreen
 from gptoss_chat.tui.widgets.calls import Calls
 from tests.encodings import byte_encoding
 from tests.scripted import scripted_loader
@@ -168,6 +170,28 @@ async def test_escape_ends_a_tool_that_runs(world: World, store: Store) -> None:
         bench.screen.live.first.turn.cancel()  # type: ignore[union-attr]
         await bench.until(pilot, lambda: not isinstance(bench.app.screen, ConsentScreen))
         await bench.settle(pilot)
+
+
+async def test_question_from_elsewhere_says_where(world: World, store: Store) -> None:
+    """From a conversation that another pane shows, or none; one that is below another screen goes when it is in front."""
+    bench = world.bench(store)
+    async with bench.app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("alt+v")
+        await bench.until(pilot, lambda: len(bench.screen.panes) == 2 and bench.screen.panes[1].prompt.has_focus)
+        first = bench.screen.panes[0]
+        bench.screen.ask_in([first], "What time is it?")
+        await bench.until(pilot, lambda: bool(bench.app.screen.query("#question")))
+        question = bench.app.screen.query_one("#question", Static)
+        assert str(question.content) == "May the model run clock?\nIn pane 1: What time is it?"
+        await bench.app.run_action("keys")
+        assert isinstance(bench.app.screen, KeysScreen)
+        conversation_id = first.conversation_id
+        assert conversation_id is not None
+        bench.screen._delete(Title(conversation_id, "What time is it?"))
+        await bench.until(pilot, lambda: not bench.screen.writing)
+        await pilot.press("escape")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+    assert world.looked == 0
 
 
 async def test_reopened_conversation_shows_its_calls(world: World, store: Store) -> None:

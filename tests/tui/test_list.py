@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
+from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
 from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.widgets.conversations import ConversationList
@@ -77,6 +79,25 @@ async def test_deleted_conversation_comes_back(make_bench: MakeBench, store: Sto
         await pilot.press("ctrl+z")
         await bench.until(pilot, lambda: bench.answers == ["b"])
         assert store.conversation(wanted).title == "Kept"
+
+
+async def test_failed_change_is_not_told_as_done(
+    make_bench: MakeBench, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A history that can't be written says so; the conversation stays open, and there is nothing to bring back."""
+    bench = make_bench(resume=talk(store, "Kept", "a", "b"))
+
+    def full(_: str) -> None:
+        raise HistoryError("The disk is full.")
+
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.answers == ["b"])
+        monkeypatch.setattr(store, "delete", full)
+        bench.screen.delete_current()
+        await bench.until(pilot, lambda: str(bench.screen.notice.content) == "The disk is full.")
+        assert bench.answers == ["b"]
+        bench.screen.action_undelete()
+        await bench.until(pilot, lambda: "Nothing was deleted" in str(bench.screen.notice.content))
 
 
 async def test_deleting_stops_what_is_written_there(make_bench: MakeBench, store: Store) -> None:

@@ -139,6 +139,28 @@ async def test_closing_keeps_the_last_pane_and_the_answer(make_bench: MakeBench,
         await bench.until(pilot, lambda: str(first.notice.content).startswith("This is the only pane"))
 
 
+async def test_keys_pressed_faster_than_panes_come_and_go(make_bench: MakeBench) -> None:
+    """Two splits at once make two panes; closing twice at once closes one pane once, and never the last."""
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        screen = bench.screen
+        screen.action_split()
+        screen.action_split()
+        await bench.until(pilot, lambda: len(screen.panes) == 3 and len(screen.dividers) == 2)
+        assert sum(pane.share for pane in screen.panes) == pytest.approx(1.0)
+        screen.action_close_pane()
+        screen.action_close_pane()
+        await bench.until(pilot, lambda: len(screen.query(Pane)) == 2)
+        assert screen.pane in screen.panes
+        screen.pane.prompt.text = "Soon gone"
+        await pilot.press("enter")
+        screen.action_close_pane()
+        screen.action_close_pane()
+        await bench.until(pilot, lambda: len(screen.query(Pane)) == 1)
+        await bench.until(pilot, lambda: bool(bench.engine.requests) and not screen.writing)
+        assert "Soon gone" in prompt_of(bench.engine.requests[-1])
+
+
 async def test_sizes_are_shares_and_narrow_screens_stack(make_bench: MakeBench) -> None:
     """Keys and the mouse move the border; a resized terminal keeps the shares; below 60 columns panes are stacked."""
     bench = make_bench()

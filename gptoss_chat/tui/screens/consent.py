@@ -43,9 +43,11 @@ class ConsentScreen(ModalScreen[Decision]):
     ]
     AUTO_FOCUS = "#no"
 
-    def __init__(self, call: ToolUse, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, call: ToolUse, clock: Callable[[], float] = time.monotonic, *, place: str = "") -> None:
+        """`place` names the conversation where that is not the one in front of the person."""
         super().__init__()
         self._call = call
+        self._place = place
         self._clock = clock
         self._last_key_s = clock()
         self._quiet = False
@@ -54,7 +56,8 @@ class ConsentScreen(ModalScreen[Decision]):
         """The question, the arguments, and the choices."""
         name = visible(self._call.name.removeprefix("functions."))
         with Vertical(classes="box"):
-            yield Static(Content.assemble("May the model run ", (name, "bold $accent"), "?"), id="question")
+            place = f"\nIn {visible(self._place)}" if self._place else ""
+            yield Static(Content.assemble("May the model run ", (name, "bold $accent"), "?", place), id="question")
             yield Static(Content(visible_lines(self._call.about)), id="about")
             with VerticalScroll(id="arguments", can_focus=False):
                 yield Static(Content(visible_lines(_pretty(self._call.arguments))), markup=False)
@@ -94,18 +97,20 @@ class Consents:
         self._clock = clock
         self._open: tuple[LiveReply, int, ConsentScreen] | None = None
 
-    def look(self, app: App[None], replies: LiveReplies) -> None:
-        """Ask what has to be asked by now. To be called now and then."""
+    def look(self, app: App[None], replies: LiveReplies, place_of: Callable[[LiveReply], str]) -> None:
+        """Ask what has to be asked by now. To be called now and then. `place_of` names a reply's conversation, or is empty."""
         asked = [(reply, call) for reply, call in replies.calls if call.state is CallState.ASKED and not reply.stopping]
         if self._open is not None:
             reply, number, screen = self._open
             if not any(reply is other and call.number == number for other, call in asked):
+                if screen.is_attached and app.screen is not screen:
+                    return  # below another screen: dismissing would take that one away; it goes when it is in front
                 self._open = None
-                if screen.is_attached and screen.is_current:
+                if screen.is_attached:
                     screen.dismiss("no")
         elif asked:
             reply, call = asked[0]
-            screen = ConsentScreen(call, self._clock)
+            screen = ConsentScreen(call, self._clock, place=place_of(reply))
             self._open = (reply, call.number, screen)
 
             def answered(decision: Decision | None) -> None:

@@ -105,11 +105,12 @@ class ListingScreen(MessagesScreen):
 
     @work(group="history")
     async def _delete(self, title: Title) -> None:
-        for reply in self.live.of(title.conversation_id):  # nobody reads on
-            reply.stopping = True
-            reply.turn.cancel()
         async with self.order:
-            await self.told(self.session.store.delete, title.conversation_id)
+            if not await self.done(self.session.store.delete, title.conversation_id):
+                return
+            for reply in self.live.of(title.conversation_id):  # nobody reads on
+                reply.stopping = True
+                reply.turn.cancel()
             self._deleted = (*self._deleted, title)
             gone = [pane for pane in self.panes if pane.conversation_id == title.conversation_id]
             for pane in gone:
@@ -124,9 +125,13 @@ class ListingScreen(MessagesScreen):
         if not self._deleted:
             self.notice.show("Nothing was deleted since the start.")
             return
-        title, self._deleted = self._deleted[-1], self._deleted[:-1]
         async with self.order:
-            await self.told(self.session.store.undelete, title.conversation_id)
+            if not self._deleted:  # brought back by a press before this one
+                return
+            title = self._deleted[-1]
+            if not await self.done(self.session.store.undelete, title.conversation_id):
+                return
+            self._deleted = self._deleted[:-1]
             pane = self.pane
             pane.conversation_id, pane.leaf_id = title.conversation_id, None
             pane.notice.hide()
@@ -135,14 +140,23 @@ class ListingScreen(MessagesScreen):
     @work(group="history")
     async def _change(self, change: Callable[..., None], *values: object) -> None:
         async with self.order:
-            await self.told(change, *values)
-            await self.reload(self.pane)  # a title stands in the headings too
+            if await self.done(change, *values):
+                await self.reload(self.pane)  # a title stands in the headings too
 
     async def make_current(self, pane: Pane) -> None:
         """Make the branch that a pane shows the conversation's current one, for whoever reads that from the history."""
         if pane.conversation_id is not None and pane.leaf_id is not None:
             async with self.order:
-                await self.told(self.session.store.set_leaf, pane.conversation_id, pane.leaf_id)
+                await self.done(self.session.store.set_leaf, pane.conversation_id, pane.leaf_id)
+
+    async def done(self, change: Callable[..., None], *values: object) -> bool:
+        """Make a change to the history in a thread; False, and a sentence, when it fails."""
+        try:
+            await asyncio.to_thread(change, *values)
+        except GptossChatError as error:
+            self.notice.show(error_text(error))
+            return False
+        return True
 
     async def told(self, call: Callable[..., Any], *values: object) -> Any:
         """The value of a call that looks into the history, made in a thread; None, and a sentence, when it fails."""

@@ -71,17 +71,17 @@ class SplittingScreen(ListingScreen):
 
         It begins with the settings of the old one; from then on each has its own. None, and a notice, where it has no room.
         """
-        old, count = self.pane, len(self.panes) + 1
-        size = self.app.size
-        if not fit_stacked(size.height - 1, count) and (stacked or not beside(size.width, count)):
-            old.notice.show(f"There is no room for another pane here. {key_of(self.app, 'close_pane')} closes one.")
-            return None
-        new = self.new_pane(old.options, old.conversation_id, unfolded=old.transcript.unfolded)
-        new.leaf_id = leaf_id
-        divider = Divider()
-        place = self.panes.index(old)
-        shares = halved([pane.share for pane in self.panes], place)
-        async with self.order:
+        async with self.order:  # the key may be pressed again before the first pane is there
+            old, count = self.pane, len(self.panes) + 1
+            size = self.app.size
+            if not fit_stacked(size.height - 1, count) and (stacked or not beside(size.width, count)):
+                old.notice.show(f"There is no room for another pane here. {key_of(self.app, 'close_pane')} closes one.")
+                return None
+            new = self.new_pane(old.options, old.conversation_id, unfolded=old.transcript.unfolded)
+            new.leaf_id = leaf_id
+            divider = Divider()
+            place = self.panes.index(old)
+            shares = halved([pane.share for pane in self.panes], place)
             await self.query_one("#panes").mount(divider, new, after=old)
             self.panes.insert(place + 1, new)
             self.dividers.insert(place, divider)
@@ -98,10 +98,12 @@ class SplittingScreen(ListingScreen):
     async def action_close_pane(self) -> None:
         """Close the pane with the keys; its conversation stays, and an answer in it goes on."""
         pane = self.pane
-        if len(self.panes) == 1:
-            pane.notice.show(f"This is the only pane. {key_of(self.app, 'app.quit')} leaves.")
-            return
         async with self.order:  # nothing is shown in it any more once it goes
+            if pane not in self.panes:  # closed already, by a press before this one
+                return
+            if len(self.panes) == 1:
+                pane.notice.show(f"This is the only pane. {key_of(self.app, 'app.quit')} leaves.")
+                return
             place = self.panes.index(pane)
             shares = without([pane.share for pane in self.panes], place)
             divider = self.dividers.pop(max(0, place - 1))

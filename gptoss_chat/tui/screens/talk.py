@@ -128,6 +128,8 @@ class TalkScreen(PanesScreen):
         spec = loaded.spec if loaded is not None else None
         told = self.live.poll()
         for pane in list(self.panes):
+            if pane not in self.panes:  # closed while another one was drawn
+                continue
             if pane.map is not None and spec is not None:
                 pane.map.set_shape(spec.layers, spec.experts)
             await self._poll_pane(pane, told)
@@ -137,7 +139,7 @@ class TalkScreen(PanesScreen):
         if any(progress.finished is not None for _, progress in told):
             self.refresh_titles()
         self._show_status()
-        self.consents.look(self.app, self.live)
+        self.consents.look(self.app, self.live, self._place_of)
         self._tell()
 
     async def _poll_pane(self, pane: Pane, told: list[tuple[LiveReply, Progress]]) -> None:
@@ -161,6 +163,17 @@ class TalkScreen(PanesScreen):
                 next_ = widget.live.begun or widget.live is first
                 key = key_of(self.app, "take_back")
                 widget.wait_for(waiting_for(self.session, widget.live, first=next_, take_back=key, elsewhere=elsewhere))
+
+    def _place_of(self, reply: LiveReply) -> str:
+        """Which conversation a reply is in, where the pane with the keys does not show it."""
+        conversation_id = reply.turn.conversation_id
+        if conversation_id == self.pane.conversation_id:
+            return ""
+        number = next(
+            (n for n, pane in enumerate(self.panes, start=1) if pane.conversation_id == conversation_id), None
+        )
+        title = self.lists.title_of(conversation_id) or "another conversation"
+        return title if number is None else f"pane {number}: {title}"
 
     def _tell(self) -> None:
         """Say once what the session and the history have to say."""

@@ -93,6 +93,10 @@ class ConversationList(Vertical):
         option = self._options.highlighted_option
         return self._titles.get(option.id) if option is not None and option.id is not None else None
 
+    def title_of(self, conversation_id: str) -> str:
+        """Its title; empty where the list does not have it."""
+        return self._titles[conversation_id].text if conversation_id in self._titles else ""
+
     def focus_search(self) -> None:
         """Take the keys."""
         self._search.focus()
