@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from gptoss_chat.engine.engine import Engine
+from gptoss_chat.engine.types import GenerateRequest, SamplingParams
 from gptoss_chat.model.checkpoint import load_model
 from gptoss_chat.model.synthetic import write_synthetic
 from gptoss_chat.model.transformer import KVPool, Transformer
 
-from .conftest import ask
+from .conftest import ask, collect
 
 CACHE_BYTES = 2**22
 
@@ -136,3 +137,23 @@ def test_drawn_tokens_are_recorded_with_their_probabilities(model: Transformer, 
     again = ask(engine, run, max_tokens=1).finished.routes  # everything but the last token comes out of the cache
     assert again is not None
     assert np.array_equal(again.logprobs[:-1], record.logprobs[: len(run) - 1], equal_nan=True)
+
+
+def test_requests_at_once_are_bit_equal_to_those_alone(model: Transformer, engine: Engine) -> None:
+    """The same prompt twice, with two seeds, and another one between: texts and log-probabilities."""
+    one, other = ids(model, 150, seed=1), ids(model, 70, seed=2)
+    asked = [
+        GenerateRequest(tuple(prompt), SamplingParams(seed=seed, max_tokens=30, logprobs=3))
+        for prompt, seed in ((one, 1), (other, 2), (one, 3))
+    ]
+    answers = [collect(generation) for generation in [engine.submit(request) for request in asked]]
+    for request, answer in zip(asked, answers, strict=True):
+        fresh = Engine(model, cache_bytes=CACHE_BYTES, prefill_chunk=64)
+        alone = collect(fresh.submit(request))
+        fresh.close()
+        assert answer.ids == alone.ids
+        assert answer.finished.routes is not None
+        assert alone.finished.routes is not None
+        assert np.array_equal(answer.finished.routes.logprobs, alone.finished.routes.logprobs, equal_nan=True)
+        assert np.array_equal(answer.finished.routes.experts, alone.finished.routes.experts)
+    assert sum(answer.finished.usage.prefilled_tokens for answer in answers) == 150 + 70 + 1
