@@ -1,6 +1,6 @@
 """Rotary position embedding with YaRN; knows nothing of attention.
 
-T tokens, C head size, Z = C / 2 frequencies.
+T tokens, P positions, C head size, Z = C / 2 frequencies.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.model.spec import RopeSpec
+
+_FIRST_POSITIONS = 2048
 
 
 def inverse_frequencies(rope: RopeSpec, head_dim: int) -> Tensor:
@@ -34,20 +36,19 @@ def inverse_frequencies(rope: RopeSpec, head_dim: int) -> Tensor:
 
 
 class Rope:
-    """Rotates queries and keys; the table of cos and sin is made for the positions of each call."""
+    """Cosines and sines of every position so far asked for; a step then costs a view."""
 
     def __init__(self, rope: RopeSpec, head_dim: int) -> None:
         self._frequencies_Z = inverse_frequencies(rope, head_dim)
         self._concentration = rope.concentration
+        self._table_PC = torch.empty(0, head_dim)
 
-    def table(self, positions_T: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin, float32 [T, 1, C], both times the concentration; sin carries the signs of `rotate`."""
-        angles_T1Z = torch.outer(positions_T.float(), self._frequencies_Z).unsqueeze(1)
-        cos_T1Z, sin_T1Z = angles_T1Z.cos().mul_(self._concentration), angles_T1Z.sin().mul_(self._concentration)
-        return torch.cat([cos_T1Z, cos_T1Z], dim=-1), torch.cat([-sin_T1Z, sin_T1Z], dim=-1)
-
-
-def rotate(x_THC: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """[T, H, C] rotated; the pairs are (i, i + C/2): `(a cos - b sin, b cos + a sin)`."""
-    cos_T1C, sin_T1C = table
-    return torch.addcmul(x_THC * cos_T1C, x_THC.roll(x_THC.shape[-1] // 2, -1), sin_T1C)
+    def rows(self, start: int, tokens: int) -> Tensor:
+        """Of positions start .. start + tokens, as `ops.rope_store` takes them: float32 [T, C], times the concentration."""
+        end = start + tokens
+        if end > len(self._table_PC):
+            # Always whole powers of two: how a position is computed does not depend on what was asked before.
+            positions_P = torch.arange(max(_FIRST_POSITIONS, 1 << (end - 1).bit_length()), dtype=torch.float32)
+            angles_PZ = torch.outer(positions_P, self._frequencies_Z)
+            self._table_PC = torch.cat([angles_PZ.cos(), angles_PZ.sin()], dim=-1).mul_(self._concentration)
+        return self._table_PC[start:end]

@@ -1,12 +1,12 @@
 """The forward pass of gpt-oss over a paged key-value cache; knows nothing of sampling, text or whose pages these are.
 
-T tokens, D model, V vocabulary, L layers, K experts a token, P pages, S = 32 slots a page, H / G query / key-value
-heads, C head size, N pages of a sequence. Arithmetic is float32; weights and cache keep their own types.
+T tokens, D model, V vocabulary, L layers, E experts, K of them a token, P pages, S = 32 slots a page, H / G query / key-value
+heads, C head size, A columns of the products before and after attention, N pages of a sequence. Arithmetic is float32; weights
+and cache keep their own types.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gptoss_chat.kernels import backend_name, ops
 from gptoss_chat.kernels.int8 import Int8Matrix
-from gptoss_chat.model.rope import Rope, rotate
+from gptoss_chat.model.rope import Rope
 from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
@@ -187,58 +187,39 @@ class Transformer:
         the entropy in bits of the router's softmax over all experts.
         """
         spec = self.spec
-        T = ids_T.shape[0]
-        positions_T = torch.arange(start, start + T)
-        slots_T = page_table_N[positions_T // PAGE_TOKENS] * PAGE_TOKENS + positions_T % PAGE_TOKENS
-        rope_table = self._rope.table(positions_T)
-        heads = (spec.q_heads, spec.kv_heads, spec.kv_heads)
+        rope_TC = self._rope.rows(start, ids_T.shape[0])
         routes: list[tuple[Tensor, Tensor]] = []
-        all_scores: list[Tensor] = []
+        entropies: list[Tensor] = []
 
-        x_TD = self._embedding_VD[ids_T].float()
+        x_TD, delta_TD = self._embedding_VD[ids_T].float(), None
         for layer, w in enumerate(self._layers):
-            h_TD = _rms_norm(x_TD, w.attn_norm, spec.eps)
-            qkv_TXC = ops.linear(h_TD, w.qkv_w, w.qkv_b).view(T, -1, spec.head_dim)
-            qk_TXC = rotate(qkv_TXC[:, : heads[0] + heads[1]], rope_table)
-            q_THC, k_TGC = qk_TXC[:, : heads[0]], qk_TXC[:, heads[0] :]
-            kv.k[layer].flatten(0, 1).index_copy_(0, slots_T, k_TGC.to(self.kv_dtype))
-            kv.v[layer].flatten(0, 1).index_copy_(0, slots_T, qkv_TXC[:, -heads[2] :].to(self.kv_dtype))
-            mixed_TA = ops.attention(
-                q_THC, kv.k[layer], kv.v[layer], page_table_N, start, self._windows[layer], w.sinks
-            )
-            x_TD = x_TD + ops.linear(mixed_TA, w.out_w, w.out_b)
+            h_TD = ops.rms_norm(x_TD, w.attn_norm, spec.eps, delta_TD)
+            qkv_TA = ops.linear(h_TD, w.qkv_w, w.qkv_b)
+            k_PSGC, v_PSGC = kv.k[layer], kv.v[layer]
+            q_THC = ops.rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
+            mixed_TA = ops.attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, self._windows[layer], w.sinks)
+            h_TD = ops.rms_norm(x_TD, w.mlp_norm, spec.eps, ops.linear(mixed_TA, w.out_w, w.out_b))
 
-            h_TD = _rms_norm(x_TD, w.mlp_norm, spec.eps)
             scores_TE = ops.linear(h_TD, w.router_w, w.router_b)
             if steering is not None:
                 scores_TE = steering.apply(layer, scores_TE)
             chosen = spec.experts_per_token if steering is None else steering.chosen(layer)
-            scores_TK, ids_TK = scores_TE.topk(chosen, dim=-1)
-            weights_TK = scores_TK.softmax(dim=-1)
+            ids_TK, weights_TK, entropy_T = ops.route(scores_TE, chosen)
             routes.append((ids_TK, weights_TK))
-            all_scores.append(scores_TE)
-            x_TD = x_TD + w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
+            entropies.append(entropy_T)
+            delta_TD = w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
 
-        out_TD = _rms_norm(x_TD if all_logits else x_TD[-1:], self._norm_D, spec.eps)
-        logits_TV = ops.linear(out_TD, self._head_VD)
+        assert delta_TD is not None
+        if not all_logits:
+            x_TD, delta_TD = x_TD[-1:], delta_TD[-1:]
+        logits_TV = ops.linear(ops.rms_norm(x_TD, self._norm_D, spec.eps, delta_TD), self._head_VD)
         if entropy_out is not None:
-            entropy_out.copy_(_entropy_bits(torch.stack(all_scores, dim=1)))
+            entropy_out.copy_(torch.stack(entropies, dim=1))
         if steering is not None:
             routes = [(_filled(ids, steering.width, NO_EXPERT), _filled(w, steering.width, 0)) for ids, w in routes]
         experts_TLK = torch.stack([ids for ids, _ in routes], dim=1).to(torch.uint8)
         weights_TLK = torch.stack([weights for _, weights in routes], dim=1).to(torch.float16)
         return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
-
-
-def _rms_norm(x_TD: Tensor, scale_D: Tensor, eps: float) -> Tensor:
-    inverse_T1 = x_TD.square().mean(dim=-1, keepdim=True).add_(eps).rsqrt_()
-    return (x_TD * inverse_T1).mul_(scale_D)
-
-
-def _entropy_bits(scores_TLE: Tensor) -> Tensor:
-    """Of the softmax over the last axis; an expert that is banned (a score of -inf) adds nothing."""
-    nats_TL: Tensor = torch.special.entr(scores_TLE.softmax(dim=-1)).sum(dim=-1)
-    return nats_TL / math.log(2)
 
 
 def _filled(values_TK: Tensor, width: int, value: int) -> Tensor:
