@@ -54,47 +54,47 @@ struct Int8Row {
 struct SplitRow {
     const int8_t* q;        // [pairs of blocks][even of 0, even of 1, odd of 0, odd of 1][16]
     const float* scale;     // [blocks, padded with zeros], half of the true one: weights are kept doubled
-    const int16_t* lanes;   // [blocks][8]: -12 * the inputs that land in each 16-bit lane of a row's product
-    const int32_t* halves;  // [blocks]: the same for the two 16-bit halves of a panel's 4-byte group
+    const float* eights;    // [blocks / 8][2][8]: scale, then -12 * (sum of the block's q) * scale, of blocks 0 2 4 6 1 3 5 7
+    const int32_t* halves;  // [blocks]: -12 * the inputs that land in the two 16-bit halves of a panel's 4-byte group
 };
 
 struct SplitActivations {
     int blocks, padded;  // blocks of a row; the same rounded up for scales and pairs
     int8_t* q;
-    float* scale;
-    int16_t* lanes;
+    float *scale, *eights;
     int32_t* halves;
     Scratch<int8_t> memory;
 
     SplitActivations(size_t rows, int inputs)
         : blocks(inputs / kBlock), padded((blocks + kScalePad - 1) / kScalePad * kScalePad),
-          memory(rows * padded * (kBlock + sizeof(float) + 8 * sizeof(int16_t) + sizeof(int32_t))) {
+          memory(rows * padded * (kBlock + 3 * sizeof(float) + sizeof(int32_t))) {
         q = memory.data;
         scale = reinterpret_cast<float*>(q + rows * padded * kBlock);
-        halves = reinterpret_cast<int32_t*>(scale + rows * padded);
-        lanes = reinterpret_cast<int16_t*>(halves + rows * padded);
+        eights = scale + rows * padded;
+        halves = reinterpret_cast<int32_t*>(eights + rows * padded * 2);
     }
     bool ok() const { return memory.data != nullptr; }
     SplitRow row(size_t r) const {
-        return {q + r * padded * kBlock, scale + r * padded, lanes + r * padded * 8, halves + r * padded};
+        return {q + r * padded * kBlock, scale + r * padded, eights + r * padded * 2, halves + r * padded};
     }
 
     void put_block(size_t r, int b, const float* x) {
         int8_t rounded[kBlock];
-        scale[r * padded + b] = 0.5f * quantise_block(x, rounded);
+        const float s = 0.5f * quantise_block(x, rounded);
         int8_t* even = q + r * padded * kBlock + (b / 2) * 64 + (b % 2) * 16;
         int8_t* odd = even + 32;
-        int16_t* lane = lanes + (r * padded + b) * 8;
+        int sums[2] = {0, 0};
         for (int i = 0; i < 16; i++) {
             even[i] = rounded[2 * i];
             odd[i] = rounded[2 * i + 1];
+            sums[i / 2 % 2] += rounded[2 * i] + rounded[2 * i + 1];
         }
-        uint16_t half[2] = {0, 0};
-        for (int i = 0; i < 8; i++) {
-            lane[i] = int16_t(-12 * (even[2 * i] + even[2 * i + 1] + odd[2 * i] + odd[2 * i + 1]));
-            half[i % 2] = uint16_t(half[i % 2] + lane[i]);
-        }
+        const uint16_t half[2] = {uint16_t(-12 * sums[0]), uint16_t(-12 * sums[1])};
         memcpy(halves + r * padded + b, half, sizeof half);
+        scale[r * padded + b] = s;
+        float* eight = eights + (r * padded + b / 8 * 8) * 2 + b % 2 * 4 + b % 8 / 2;
+        eight[0] = s;
+        eight[8] = float(-12 * (sums[0] + sums[1])) * s;
     }
     // Zeroes what lies between the last block and the padding; call once for a row.
     void finish_row(size_t r) {

@@ -1,13 +1,14 @@
 // The inner products in AVX2; knows nothing of experts, threads or where results go.
 //
-// 16-bit sums start at -12 * (the activations that will be added): they wrap around on the way, yet a lane's true total is
-// at most 16 * 12 * 127 = 24,384 and fits.
+// A panel's 16-bit sums start at -12 * (the activations that will be added): they wrap around on the way, yet a lane's true
+// total is at most 16 * 12 * 127 = 24,384 and fits.
 #pragma once
 #include "isa_x86.h"
 
 namespace {
 
 struct Isa : X86 {
+    static constexpr int kAhead = 2048;    // bytes that weights are asked for before they are used
     static constexpr int kTileTokens = 3;  // 2 x 3 sums of 16 lanes, 2 x 3 of floats, and operands: the 16 registers
 
     static inline float sum(__m256 v) {
@@ -21,37 +22,60 @@ struct Isa : X86 {
         return _mm256_set1_epi32(v);
     }
 
-    // One row of MXFP4 (16 bytes a block, one scale byte a block) times NT rows of activations.
+    // Blocks of MXFP4 at w, of which `left` (or two) exist, as bytes of 12 + 2 * value: even inputs, then odd ones.
+    struct Pair {
+        __m256i even, odd;
+        Pair(const uint8_t* w, int left) {
+            const __m256i low = _mm256_set1_epi8(15);
+            __m256i packed = _mm256_setzero_si256();
+            if (left >= 2) packed = load(w);
+            if (left == 1) packed = _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+            even = _mm256_shuffle_epi8(nibble_table(), _mm256_and_si256(packed, low));
+            odd = _mm256_shuffle_epi8(nibble_table(), _mm256_and_si256(_mm256_srli_epi16(packed, 4), low));
+        }
+        inline __m256 product(const int8_t* q) const {  // 16-bit sums of four inputs, at most 4 * 24 * 127
+            return _mm256_castsi256_ps(_mm256_add_epi16(_mm256_maddubs_epi16(even, load(q)),
+                                                        _mm256_maddubs_epi16(odd, load(q + 32))));
+        }
+    };
+
+    // One row of MXFP4 (16 bytes a block, one scale byte a block) times NT rows of activations. Four blocks share a vector:
+    // 16-bit sums of two blocks are added across, which halves what is left to widen, scale and add; two such sums fit.
     template <int NT>
     static void dot_mxfp4(const uint8_t* w, const uint8_t* scales, int blocks, const SplitRow* x, float* y) {
-        const __m256i table = nibble_table(), low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+        const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, -1, -1, -1, -1, -1, -1, -1, -1);
         __m256 acc[NT];
         for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
-        for (int b8 = 0; b8 < blocks; b8 += 8) {
-            const int left = blocks - b8 < 8 ? blocks - b8 : 8;
-            uint64_t bytes = 0;
-            memcpy(&bytes, scales + b8, left < 8 ? left : 8);
+        const auto eight = [&](int b, int left, __m128i scale_bytes) __attribute__((always_inline)) {
             const __m256 weight_scale = _mm256_castsi256_ps(
-                _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes))), 23));
-            alignas(32) float both[NT][8];
-            for (int t = 0; t < NT; t++)
-                _mm256_store_ps(both[t], _mm256_mul_ps(weight_scale, _mm256_loadu_ps(x[t].scale + b8)));
-            for (int j = 0; j < left; j += 2) {
-                const int b = b8 + j;
-                const __m256i packed =
-                    j + 1 < left ? load(w + b * 16)
-                                 : _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w + b * 16)));
-                const __m256i even = _mm256_shuffle_epi8(table, _mm256_and_si256(packed, low));
-                const __m256i odd = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(packed, 4), low));
+                _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_shuffle_epi8(scale_bytes, order)), 23));
+            __m256 scale[NT];
+            for (int t = 0; t < NT; t++) {
+                acc[t] = _mm256_fmadd_ps(weight_scale, _mm256_loadu_ps(x[t].eights + b * 2 + 8), acc[t]);
+                scale[t] = _mm256_mul_ps(weight_scale, _mm256_loadu_ps(x[t].eights + b * 2));
+            }
+            _mm_prefetch(reinterpret_cast<const char*>(w + b * 16 + kAhead), _MM_HINT_T0);
+            _mm_prefetch(reinterpret_cast<const char*>(w + b * 16 + kAhead + 64), _MM_HINT_T0);
+#pragma GCC unroll 2
+            for (int j = 0; j < left; j += 4) {
+                const Pair first(w + (b + j) * 16, left - j), second(w + (b + j + 2) * 16, left - j - 2);
                 for (int t = 0; t < NT; t++) {
-                    const int8_t* q = x[t].q + b * kBlock;
-                    __m256i s = _mm256_add_epi16(load(x[t].lanes + b * 8), _mm256_maddubs_epi16(even, load(q)));
-                    s = _mm256_madd_epi16(_mm256_add_epi16(s, _mm256_maddubs_epi16(odd, load(q + 32))), ones);
-                    const __m256 scale =
-                        _mm256_set_m128(_mm_broadcast_ss(both[t] + j + 1), _mm_broadcast_ss(both[t] + j));
-                    acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(s), scale, acc[t]);
+                    const int8_t* q = x[t].q + (b + j) * kBlock;
+                    const __m256 p = first.product(q), r = second.product(q + 64);
+                    const __m256i sums = _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(p, r, 0x88)),
+                                                          _mm256_castps_si256(_mm256_shuffle_ps(p, r, 0xDD)));
+                    const __m256i wide = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
+                    const __m256 own = j == 0 ? _mm256_permute_ps(scale[t], 0x50) : _mm256_permute_ps(scale[t], 0xFA);
+                    acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), own, acc[t]);
                 }
             }
+        };
+        int b = 0;
+        for (; b + 8 <= blocks; b += 8) eight(b, 8, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales + b)));
+        if (b < blocks) {
+            uint64_t bytes = 0;
+            for (int i = blocks - 1; i >= b; i--) bytes = bytes << 8 | scales[i];
+            eight(b, blocks - b, _mm_cvtsi64_si128(static_cast<long long>(bytes)));
         }
         for (int t = 0; t < NT; t++) y[t] = sum(acc[t]);
     }

@@ -95,7 +95,7 @@ GPTOSS_INLINE void swiglu(const float* gate_up, const float* bias, float limit, 
 }
 
 int moe_mxfp4(const MoeArguments& a, int threads) {
-    constexpr int kChunk = 2 * kBlock, kRows = 16;  // rows of a task in the first and in the second pass
+    constexpr int kChunk = 2 * kBlock, kRows = kBlock;  // rows of a task in the first and in the second pass
     const int64_t R = a.T * a.K;
     const int in_blocks = int(a.D / kBlock), mid_blocks = int(a.F / kBlock);
     Scratch<Group> groups(a.E);
