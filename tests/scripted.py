@@ -62,60 +62,60 @@ class ScriptedGeneration:
             self._ready.notify_all()
 
     def _run(self, engine: ScriptedEngine, request: GenerateRequest) -> None:
-        with engine.turn:
-            prompt = list(request.prompt_ids)
-            reused = engine.reuse(prompt)
-            self._put(PrefillProgress(reused, len(prompt), reused))
-            self._put(PrefillProgress(len(prompt), len(prompt), reused))
-            ids = engine.answer_ids(prompt)
-            limit = request.sampling.max_tokens or len(ids)
-            done: list[int] = []
-            reason = FinishReason.LENGTH
-            for n, token_id in enumerate(ids):
+        prompt = list(request.prompt_ids)
+        reused = engine.reuse(prompt)
+        self._put(PrefillProgress(reused, len(prompt), reused))
+        self._put(PrefillProgress(len(prompt), len(prompt), reused))
+        ids = engine.answer_ids(prompt)
+        limit = request.sampling.max_tokens or len(ids)
+        done: list[int] = []
+        reason = FinishReason.LENGTH
+        for n, token_id in enumerate(ids):
+            while not engine.go.wait(0.01) and not self._cancel.is_set():
+                pass
+            if engine.pause_at == n:
+                engine.go.clear()
+                engine.paused.set()
                 while not engine.go.wait(0.01) and not self._cancel.is_set():
                     pass
-                if engine.pause_at == n:
-                    engine.go.clear()
-                    engine.paused.set()
-                    while not engine.go.wait(0.01) and not self._cancel.is_set():
-                        pass
-                if self._cancel.is_set():
-                    reason = FinishReason.CANCELLED
-                    break
-                if n >= limit:
-                    break
-                experts, weights = routing_of(token_id)
-                done.append(token_id)
-                self._put(TokenEvent(token_id, -0.1, (), experts, weights))
-                if token_id in request.sampling.stop_ids:
-                    reason = FinishReason.STOP
-                    break
-            engine.cached.append(prompt + done)
-            rows = (prompt + done)[request.record_from : len(prompt) + max(0, len(done) - 1)]
-            routed = [routing_of(token_id) for token_id in rows]
-            given = min(len(rows), len(prompt) - request.record_from)  # the rest was drawn
-            likeliest = np.array([alternatives_of(token_id) for token_id in rows], np.uint32).reshape(len(rows), 3)
-            record = RouteRecord(
-                request.record_from,
-                np.array(rows, np.uint32),
-                np.array([e for e, _ in routed], np.uint8).reshape(len(rows), LAYERS, CHOSEN),
-                np.array([w for _, w in routed], np.float16).reshape(len(rows), LAYERS, CHOSEN),
-                np.full((len(rows), LAYERS), 2.5, np.float16),
-                np.where(np.arange(len(rows)) < given, np.nan, np.log(0.5)).astype(np.float32),
-                likeliest,
-                np.where(np.arange(len(rows))[:, None] < given, np.nan, np.log([0.5, 0.25, 0.125])).astype(np.float32),
-            )
-            usage = Usage(
-                reused_tokens=reused,
-                prefilled_tokens=len(prompt) - reused,
-                generated_tokens=len(done),
-                prefill_s=0.01,
-                decode_s=0.1,
-                context_tokens=len(prompt) + len(done),
-                context_limit=engine.context_limit,
-                seed=request.sampling.seed or 0,
-            )
-            self._put(Finished(reason, usage, record, engine.error if reason is FinishReason.ERROR else None))
+            if self._cancel.is_set():
+                reason = FinishReason.CANCELLED
+                break
+            if n >= limit:
+                break
+            experts, weights = routing_of(token_id)
+            done.append(token_id)
+            self._put(TokenEvent(token_id, -0.1, (), experts, weights))
+            if token_id in request.sampling.stop_ids:
+                reason = FinishReason.STOP
+                break
+        engine.cached.append(prompt + done)
+        rows = (prompt + done)[request.record_from : len(prompt) + max(0, len(done) - 1)]
+        routed = [routing_of(token_id) for token_id in rows]
+        given = min(len(rows), len(prompt) - request.record_from)  # the rest was drawn
+        likeliest = np.array([alternatives_of(token_id) for token_id in rows], np.uint32).reshape(len(rows), 3)
+        record = RouteRecord(
+            request.record_from,
+            np.array(rows, np.uint32),
+            np.array([e for e, _ in routed], np.uint8).reshape(len(rows), LAYERS, CHOSEN),
+            np.array([w for _, w in routed], np.float16).reshape(len(rows), LAYERS, CHOSEN),
+            np.full((len(rows), LAYERS), 2.5, np.float16),
+            np.where(np.arange(len(rows)) < given, np.nan, np.log(0.5)).astype(np.float32),
+            likeliest,
+            np.where(np.arange(len(rows))[:, None] < given, np.nan, np.log([0.5, 0.25, 0.125])).astype(np.float32),
+        )
+        usage = Usage(
+            reused_tokens=reused,
+            prefilled_tokens=len(prompt) - reused,
+            generated_tokens=len(done),
+            prefill_s=0.01,
+            decode_s=0.1,
+            context_tokens=len(prompt) + len(done),
+            context_limit=engine.context_limit,
+            seed=request.sampling.seed or 0,
+            writing_s=0.1,
+        )
+        self._put(Finished(reason, usage, record, engine.error if reason is FinishReason.ERROR else None))
 
 
 def routing_of(token_id: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +131,8 @@ def alternatives_of(token_id: int) -> tuple[int, int, int]:
 
 
 class ScriptedEngine:
-    """Answers by script. `pause_at` = n stops before token n until `release` is called; `paused` tells when."""
+    """Answers by script, all requests at once. `pause_at` = n stops one before its token n, and with it the others, until
+    `release` is called; `paused` tells when."""
 
     backend = "scripted"
     context_limit = 4096
@@ -146,7 +147,6 @@ class ScriptedEngine:
         self.go = threading.Event()
         self.go.set()
         self.paused = threading.Event()
-        self.turn = threading.Lock()  # one answer at a time, in order of asking
         self.cached: list[list[int]] = []
         self.requests: list[GenerateRequest] = []
         self.error: Exception | None = None

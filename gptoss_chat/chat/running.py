@@ -1,4 +1,4 @@
-"""One turn on the session's pump thread: prompt, tokens, events, history; it knows nothing of queues or screens."""
+"""One turn on a thread of its own: prompt, tokens, events, history; it knows nothing of other turns or of screens."""
 
 from __future__ import annotations
 
@@ -241,6 +241,7 @@ def _together(earlier: Usage | None, usage: Usage) -> Usage:
         generated_tokens=earlier.generated_tokens + usage.generated_tokens,
         prefill_s=earlier.prefill_s + usage.prefill_s,
         decode_s=earlier.decode_s + usage.decode_s,
+        writing_s=earlier.writing_s + usage.writing_s,
     )
 
 

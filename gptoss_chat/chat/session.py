@@ -1,14 +1,12 @@
 """A session joins the history, the prompt format and the engine; it knows nothing of screens or tensors.
 
-One pump thread takes the turns in order, feeds the engine, reads its tokens, writes the history and fills each turn's queue.
-A reader who is slow, or gone, slows nothing and loses nothing.
+Its own thread loads the models and gives each turn a thread, which feeds the engine, reads its tokens, writes the history and
+fills the turn's queue. A reader who is slow, or gone, slows nothing and loses nothing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 import logging
 import queue
 import threading
@@ -16,17 +14,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from gptoss_chat.chat.events import TurnFinished, TurnStatus
 from gptoss_chat.chat.loading import LoadedModel, Loader
 from gptoss_chat.chat.stored import Branching, options_of, settings_text
+from gptoss_chat.chat.threads import Job, TurnThreads
 from gptoss_chat.chat.turn import Turn, TurnOptions
-from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
-from gptoss_chat.history import Store, ToolCall
+from gptoss_chat.history import Store
 
-if TYPE_CHECKING:  # met on the pump thread: the first frame does not wait for them
-    from gptoss_chat.chat.calling import Caller
-    from gptoss_chat.chat.running import RunningTurn
+if TYPE_CHECKING:  # met on a turn's thread: the first frame does not wait for it
     from gptoss_chat.tools.toolbox import Toolbox
 
 KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
@@ -44,7 +39,7 @@ class ModelState(StrEnum):
 class Session:
     """Conversations on one model.
 
-    `store` is the history; `load` brings the model (called once, on the pump thread, after `start`); `on_change` is called
+    `store` is the history; `load` brings the model (called once, on the session's thread, after `start`); `on_change` is called
     from that thread whenever state or progress changed. `toolbox` holds the tools that may be offered; without one, those that
     come with the program. Nothing heavy is imported before `start`.
     """
@@ -61,14 +56,10 @@ class Session:
         self._load = load
         self._date = date
         self._model: LoadedModel | None = None
-        self._jobs: queue.Queue[_Job | _GoOn | _Change | None] = queue.Queue()
-        self._toolbox = toolbox
-        self._caller: Caller | None = None
-        self._calls: list[threading.Thread] = []  # of tools that are at work
-        self._parked: dict[str, list[_Job]] = {}  # a reply that waits for a tool: the turns that go on from it
-        self._parking = threading.Lock()
+        self._jobs: queue.Queue[Job | _Change | None] = queue.Queue()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._pump, name="chat", daemon=True)
+        self._turns = TurnThreads(store, self._loaded_or_error, toolbox, self._closing)
+        self._thread = threading.Thread(target=self._work, name="chat", daemon=True)
 
     def start(self) -> None:
         """Begin to load the model. Prompts may be asked before it is ready: they wait."""
@@ -77,11 +68,10 @@ class Session:
     def close(self) -> None:
         """Stop what runs, keep what was written, and end the threads. Store and toolbox stay open: they are the caller's."""
         self._closing.set()
-        for thread in self._calls:
-            thread.join(timeout=10)
         self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+        self._turns.wait(timeout_s=10)
         if self._model is not None:
             self._model.engine.close()
 
@@ -154,11 +144,13 @@ class Session:
         node = self.store.node(reply_node_id)
         if node.role != "assistant" or node.parent_id is None or node.status == "complete":
             raise UsageError("This answer is complete.", "Only a stopped answer can be gone on with.")
+        if self._turns.writes(reply_node_id):
+            raise UsageError("This answer is being written.", "Stop it first.")
         # Rules for the router are part of the answer: it goes on under those it began with.
         options = dataclasses.replace(options, route=options_of(node, options).route)
         self.store.reopen_reply(reply_node_id)
         turn = Turn(node.conversation_id, node.parent_id, node.id, options)
-        self._jobs.put(_Job(turn, tuple(node.raw_ids), node.id))
+        self._jobs.put(Job(turn, tuple(node.raw_ids), node.id))
         return turn
 
     def branch(self, branching: Branching, options: TurnOptions) -> Turn:
@@ -191,22 +183,27 @@ class Session:
         if begun_ids:  # a process that ends before the first save leaves what can be gone on with
             self.store.save_partial(reply.id, "", "", begun_ids)
         turn = Turn(conversation_id, user_node_id, reply.id, options)
-        self._jobs.put(_Job(turn, begun_ids, branching.reply_id if branching else reply.id))
+        self._jobs.put(Job(turn, begun_ids, branching.reply_id if branching else reply.id))
         return turn
 
-    # The pump thread -----------------------------------------------------------------------------------------------
+    def _loaded_or_error(self) -> LoadedModel:
+        if self._model is None:
+            raise self.error or GptossChatError("The model is not loaded.", "Start again.")
+        return self._model
 
-    def _pump(self) -> None:
+    # The session's thread --------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
         self._load_model(self._load)
         self._purge()
         while (job := self._jobs.get()) is not None:
             match job:
-                case _Job(turn=turn):
-                    self._run(turn, functools.partial(self._begin, job))
-                case _GoOn(running=running):
-                    self._run(running.turn, functools.partial(self._go_on, job))
+                case Job():
+                    self._turns.begin(job)
                 case _Change(load=load):
-                    self._load_model(load)
+                    self._turns.wait()  # for all that was asked before
+                    if not self._closing.is_set():
+                        self._load_model(load)
                 case _:
                     assert_never(job)
 
@@ -238,112 +235,6 @@ class Session:
     def _changed(self) -> None:
         if self.on_change is not None:
             self.on_change()
-
-    def _run(self, turn: Turn, step: Callable[[], TurnFinished | None]) -> None:
-        """Take a step of a turn. None: it waits for a tool, on a thread of its own, and other turns take theirs."""
-        try:
-            finished = step()
-        except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
-            if not isinstance(error, GptossChatError):
-                _log.exception("turn %s", turn.reply_node_id)
-            finished = TurnFinished(TurnStatus.FAILED, FinishReason.ERROR, "", "", None, error)
-            # A history that can't be written can't take this either; the reader is told of the first error.
-            with contextlib.suppress(HistoryError):
-                self.store.finish_reply(turn.reply_node_id, status=TurnStatus.FAILED)
-        if finished is not None:
-            turn.emit(finished)
-            with self._parking:
-                parked = self._parked.pop(turn.reply_node_id, [])
-            for job in parked:
-                self._jobs.put(job)
-
-    def _park(self, job: _Job) -> bool:
-        """Put a turn aside that goes on from a reply which waits for a tool: its prompt is not known yet."""
-        with self._parking:
-            if self._parked:
-                for node in self.store.path_to(job.turn.user_node_id):
-                    if node.id in self._parked:
-                        self._parked[node.id].append(job)
-                        return True
-        return False
-
-    def _begin(self, job: _Job) -> TurnFinished | None:
-        from gptoss_chat.chat.running import RunningTurn
-        from gptoss_chat.tools.values import ToolStoppedError
-
-        if self._park(job):
-            return None
-        turn, stopped = job.turn, TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
-        if self._model is None:
-            raise self.error or GptossChatError("The model is not loaded.", "Start again.")
-        try:
-            tools = () if turn.cancelled else self._tool_caller().offer(turn)
-        except ToolStoppedError:
-            tools = ()
-        if turn.cancelled:  # taken back while it waited
-            self.store.finish_reply(turn.reply_node_id, status=TurnStatus.STOPPED)
-            return stopped
-        running = RunningTurn(
-            self.store, self._model, turn, job.begun_ids, self._closing, begun_by=job.begun_by, tools=tools
-        )
-        return self._after(running, running.begin())
-
-    def _go_on(self, job: _GoOn) -> TurnFinished | None:
-        running = job.running
-        if running.model is not self._model:
-            error = GptossChatError("The model was changed while a tool was at work.", "Ask again.")
-            return running.end(TurnStatus.FAILED, FinishReason.ERROR, error)
-        return self._after(running, running.go_on(job.result))
-
-    def _after(self, running: RunningTurn, outcome: TurnFinished | ToolCall) -> TurnFinished | None:
-        from gptoss_chat.chat.calling import MOST_CALLS
-
-        if not isinstance(outcome, ToolCall):
-            return outcome
-        if running.calls > MOST_CALLS:
-            error = GptossChatError(
-                f"The model called tools more than {MOST_CALLS} times without an answer.", "Ask again."
-            )
-            return running.end(TurnStatus.FAILED, FinishReason.ERROR, error)
-        with self._parking:
-            self._parked.setdefault(running.turn.reply_node_id, [])
-        thread = threading.Thread(target=self._call, args=(running, outcome), name="tool", daemon=True)
-        self._calls = [*(call for call in self._calls if call.is_alive()), thread]
-        thread.start()
-        return None
-
-    def _call(self, running: RunningTurn, call: ToolCall) -> None:
-        """On the thread of a call: get its result, and let the turn go on with it when the model is free."""
-
-        def step() -> TurnFinished | None:
-            result = self._tool_caller().result_of(running.turn, running.calls, call, running.tools)
-            if result is None or self._closing.is_set():
-                return running.end(TurnStatus.STOPPED, FinishReason.CANCELLED)
-            self._jobs.put(_GoOn(running, result))
-            return None
-
-        self._run(running.turn, step)
-
-    def _tool_caller(self) -> Caller:
-        if self._caller is None:  # first met on the pump thread
-            from gptoss_chat.chat.calling import Caller
-            from gptoss_chat.tools.toolbox import Toolbox
-
-            self._caller = Caller(self.store, self._toolbox or Toolbox(), self._closing)
-        return self._caller
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Job:
-    turn: Turn
-    begun_ids: tuple[int, ...]  # what the answer begins with
-    begun_by: str  # the reply that these are of: itself, stopped and gone on with, or the one that is branched from
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _GoOn:
-    running: RunningTurn
-    result: str  # of the call that it waited for
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def encode_routes(routes: Routing) -> bytes:
         np.ascontiguousarray(getattr(routes, name), kind).tobytes()
         for name, kind, _ in _columns(tokens, layers, chosen, alternatives)
     )
-    # Level 1: the weights hardly compress, and the pump thread should not linger.
+    # Level 1: the weights hardly compress, and the end of the turn should not linger.
     return _HEADER.pack(_MAGIC, routes.start, tokens, layers, chosen, alternatives) + zlib.compress(body, 1)
 
 

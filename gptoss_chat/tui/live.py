@@ -78,9 +78,12 @@ class LiveReply:
 
     @property
     def tokens_per_s(self) -> float:
-        """Tokens a second, over the last seconds while writing and over the whole answer afterwards."""
+        """Tokens a second as the reader sees them, over the last seconds while writing and over the whole answer afterwards.
+
+        Of two answers that are written at the same time each is shown with its own half: it is no speed of the model.
+        """
         if self.finished is not None:
-            return self.finished.usage.decode_tokens_per_s if self.finished.usage else 0.0
+            return self.finished.usage.tokens_per_s if self.finished.usage else 0.0
         times_s = self._token_times_s
         span_s = times_s[-1] - times_s[0] if times_s else 0.0
         return (len(times_s) - 1) / span_s if span_s > 0 else 0.0
