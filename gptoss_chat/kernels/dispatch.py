@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.errors import UsageError
-from gptoss_chat.kernels import int8
+from gptoss_chat.kernels import int8, ops
 from gptoss_chat.kernels.cpu import library
 from gptoss_chat.kernels.cpu.operators import Operators
 from gptoss_chat.kernels.int8 import Int8Matrix
-from gptoss_chat.kernels.ops import OPERATORS
 
 VARIABLE = "GPTOSS_CHAT_CPU"
 REFERENCE = "reference"
@@ -49,12 +48,14 @@ class Backend:
         if self._registered is not None:
             self._registered._destroy()
         self.name, self._registered, self._operators = name, None, None
+        ops.call_compiled(None)
         if name == REFERENCE:
             return
         self._operators = Operators(library.load(name))
         self._registered = torch.library.Library("gptoss", "IMPL")  # type: ignore[no-untyped-call]
-        for operator in OPERATORS:
+        for operator in ops.OPERATORS:
             self._registered.impl(operator, getattr(self._operators, operator), "CPU")
+        ops.call_compiled(self._operators)
 
     @property
     def compiled(self) -> bool:

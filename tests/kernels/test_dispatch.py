@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gptoss_chat.errors import UsageError
-from gptoss_chat.kernels import backend, backend_name
+from gptoss_chat.kernels import backend, backend_name, ops
 from gptoss_chat.kernels.cpu import library
 
 CPU = torch.device("cpu")
@@ -40,6 +41,22 @@ def test_reference_can_be_forced_and_left_again(compiled: str) -> None:
     assert "unset" in backend.remedy()
     backend.use(compiled)
     assert has_cpu_kernel()
+
+
+def test_tensors_of_the_cpu_meet_no_dispatcher(compiled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiled function is called itself, but for fakes, and only while its backend is in use."""
+    scores, called = torch.randn(2, 8), []
+    route = ops._route.compiled
+    assert route is not None
+    monkeypatch.setattr(ops._route, "compiled", lambda *given: called.append(given) or route(*given))
+    expected = ops.route(scores, 3)
+    assert len(called) == 1
+    with FakeTensorMode() as mode:
+        assert ops.route(mode.from_tensor(scores), 3)[0].shape == (2, 3)
+    assert len(called) == 1
+    backend.use("reference")
+    assert torch.equal(ops.route(scores, 3)[0], expected[0])
+    assert len(called) == 1
 
 
 def test_without_compiled_kernels_the_reference_runs_and_a_remedy_is_named(
