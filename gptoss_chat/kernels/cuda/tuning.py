@@ -1,15 +1,18 @@
 """Tile sizes by compute capability, in one table; it knows nothing of the kernels' arithmetic.
 
-Chosen by counting bytes and registers for an H100 and scaled down, without a search at run time: the first token would
-wait for one. A tile is (rows of weights, tokens, inputs a step, warps).
+Chosen by counting bytes, registers and instructions for an H100 and scaled down, without a search at run time: the first
+token would wait for one.
 """
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+
+# Weight rows, tokens, inputs a step, warps.
+Tile = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +24,34 @@ class Tuning:
     """
 
     operand: torch.dtype
-    vector_tokens: int  # up to here one token at a time, weights in float32: bandwidth is all that counts
-    library_tokens: int  # beyond it cuBLAS multiplies dense matrices
-    splits: int  # parts of a long context that are attended at once, for each key-value head
-    small_tile: tuple[int, int, int, int]  # few tokens
-    large_tile: tuple[int, int, int, int]
+    small_tile: Tile  # up to its number of tokens
+    large_tile: Tile
     stages: int  # loads in flight ahead of a product
+    splits: int  # parts of a long context that are attended at once, for each key-value head
+    vector_tokens: int = 4  # up to here one token at a time, in float32: bandwidth is all that counts
+    vector_tile: tuple[int, int] = (4, 512)  # rows and inputs a step of one warp
+    library_tokens: int = 64  # beyond it cuBLAS multiplies dense matrices
 
 
-_INTERPRETED = Tuning(torch.float32, 4, 1 << 30, 3, (16, 16, 32, 1), (32, 32, 32, 1), 1)
+_AMPERE = Tuning(torch.bfloat16, (64, 16, 128, 4), (128, 64, 64, 8), stages=3, splits=32)
+# 100 KB of shared memory a multiprocessor, or less.
+_CONSUMER = replace(_AMPERE, small_tile=(64, 16, 64, 4), large_tile=(64, 64, 64, 4), stages=2, splits=16)
 _TABLE = {
-    (7, 5): Tuning(torch.float16, 4, 1 << 30, 16, (64, 16, 64, 4), (64, 64, 32, 4), 2),
-    (8, 0): Tuning(torch.bfloat16, 4, 64, 32, (64, 16, 128, 4), (128, 64, 64, 8), 3),
-    (8, 6): Tuning(torch.bfloat16, 4, 64, 16, (64, 16, 64, 4), (64, 64, 64, 4), 2),  # and 8.9: 100 KB of shared memory
-    (9, 0): Tuning(torch.bfloat16, 4, 64, 32, (64, 16, 128, 4), (128, 128, 64, 8), 3),
-    (12, 0): Tuning(torch.bfloat16, 4, 64, 32, (64, 16, 64, 4), (64, 64, 64, 4), 2),  # 100 KB again
+    (7, 5): replace(_CONSUMER, operand=torch.float16, large_tile=(64, 64, 32, 4)),
+    (8, 0): _AMPERE,
+    (8, 6): _CONSUMER,
+    (9, 0): replace(_AMPERE, large_tile=(128, 128, 64, 8)),
+    (12, 0): _CONSUMER,
 }
+_INTERPRETED = Tuning(
+    torch.float32,
+    (16, 8, 32, 1),
+    (32, 16, 32, 1),
+    stages=1,
+    splits=3,
+    vector_tile=(8, 32),
+    library_tokens=1 << 30,
+)
 
 
 def by_capability(capability: tuple[int, int]) -> Tuning:
