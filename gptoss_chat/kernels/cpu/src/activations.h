@@ -44,9 +44,9 @@ GPTOSS_INLINE float quantise_block(const float* x, int8_t* q) {
 
 // A row of activations as int8 weights want it: in its natural order.
 struct Int8Row {
-    const int8_t* q;      // [blocks][32]
-    const float* scale;   // [blocks]
-    const int32_t* sums;  // [blocks]: of the block's q
+    const int8_t *q, *magnitudes;  // [blocks][32]
+    const float* scale;            // [blocks]
+    const int32_t* sums;           // [blocks]: of the block's q
 };
 
 // Rows of activations as MXFP4 weights want them. Low nibbles of a block hold its even inputs and high nibbles its odd

@@ -16,7 +16,7 @@ struct Isa : X86 {
         s = _mm_add_ps(s, _mm_movehl_ps(s, s));
         return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
     }
-    static inline __m256i all4(const int8_t* p) {  // four bytes in every lane
+    static inline __m256i all4(const void* p) {  // four bytes in every lane
         int32_t v;
         memcpy(&v, p, sizeof v);
         return _mm256_set1_epi32(v);
@@ -127,12 +127,15 @@ struct Isa : X86 {
         for (int b = 0; b < blocks; b++) {
             __m256i s[NT];
             for (int t = 0; t < NT; t++) s[t] = _mm256_setzero_si256();
+            for (int line = 0; line < 4; line++)
+                _mm_prefetch(reinterpret_cast<const char*>(w + b * 256 + kAhead + line * 64), _MM_HINT_T0);
 #pragma GCC unroll 8
             for (int g = 0; g < 8; g++) {
                 const __m256i weights = load(w + b * 256 + g * 32);
                 for (int t = 0; t < NT; t++) {
                     const __m256i q = all4(x[t].q + b * kBlock + g * 4);
-                    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(weights, q));
+                    const __m256i magnitudes = all4(x[t].magnitudes + b * kBlock + g * 4);
+                    const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(weights, q));
                     s[t] = _mm256_add_epi32(s[t], _mm256_madd_epi16(pairs, ones));
                 }
             }

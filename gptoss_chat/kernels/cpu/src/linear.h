@@ -5,7 +5,23 @@
 #pragma once
 #include "activations.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace {
+
+// Asks for huge pages before memory is first touched: reading 15 GB/s through pages of 4 KiB costs an eighth of the time.
+GPTOSS_INLINE void prefer_huge_pages(void* memory, size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    constexpr uintptr_t kHuge = 2 << 20;
+    const uintptr_t from = (reinterpret_cast<uintptr_t>(memory) + kHuge - 1) & ~(kHuge - 1);
+    const uintptr_t to = (reinterpret_cast<uintptr_t>(memory) + bytes) & ~(kHuge - 1);
+    if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);  // a wish: refusal changes nothing
+#else
+    (void)memory, (void)bytes;
+#endif
+}
 
 template <int NT>
 void dot_bf16(const uint16_t* w, const float* x_TI, int64_t inputs, float* y) {
@@ -55,6 +71,7 @@ GPTOSS_INLINE uint16_t bf16_above(float x) {
 // [O / 8, I / 32, 8]; O is rounded up with rows of zeros. A block of 32 with a NaN or an infinity gets the scale NaN.
 int pack_int8(const uint16_t* w, int8_t* values, uint16_t* scales, int64_t O, int64_t I, int threads) {
     const int64_t blocks = I / kBlock;
+    prefer_huge_pages(values, (O + 7) / 8 * blocks * 256);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t group = 0; group < (O + 7) / 8; group++)
         for (int r = 0; r < 8; r++)
@@ -76,19 +93,23 @@ int pack_int8(const uint16_t* w, int8_t* values, uint16_t* scales, int64_t O, in
 int linear_int8(const float* x, const int8_t* values, const uint16_t* scales, const float* bias, float* y, int64_t T,
                 int64_t I, int64_t O, int threads) {
     const int blocks = int(I / kBlock);
-    Scratch<int8_t> q(T * I);
+    Scratch<int8_t> q(T * I), magnitudes(T * I);
     Scratch<float> x_scale(T * blocks);
     Scratch<int32_t> sums(T * blocks);
     Scratch<Int8Row> rows(T);
-    if (!q.data || !x_scale.data || !sums.data || !rows.data) return kNoMemory;
-    for (int64_t t = 0; t < T; t++) rows.data[t] = {q.data + t * I, x_scale.data + t * blocks, sums.data + t * blocks};
+    if (!q.data || !magnitudes.data || !x_scale.data || !sums.data || !rows.data) return kNoMemory;
+    for (int64_t t = 0; t < T; t++)
+        rows.data[t] = {q.data + t * I, magnitudes.data + t * I, x_scale.data + t * blocks, sums.data + t * blocks};
 #pragma omp parallel num_threads(threads)
     {
 #pragma omp for schedule(static)
         for (int64_t b = 0; b < T * blocks; b++) {
             x_scale.data[b] = quantise_block(x + b * kBlock, q.data + b * kBlock);
             int32_t sum = 0;
-            for (int i = 0; i < kBlock; i++) sum += q.data[b * kBlock + i];
+            for (int64_t i = b * kBlock; i < (b + 1) * kBlock; i++) {
+                magnitudes.data[i] = q.data[i] < 0 ? int8_t(-q.data[i]) : q.data[i];
+                sum += q.data[i];
+            }
             sums.data[b] = sum;
         }
 #pragma omp for schedule(dynamic, 2)
