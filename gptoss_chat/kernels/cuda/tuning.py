@@ -27,15 +27,35 @@ class Tuning:
     small_tile: Tile  # up to its number of tokens
     large_tile: Tile
     stages: int  # loads in flight ahead of a product
+    attention_rows: int  # tokens times query heads a key-value head
+    attention_keys: int  # keys at a time, of many tokens
+    attention_warps: int
     splits: int  # parts of a long context that are attended at once, for each key-value head
     vector_tokens: int = 4  # up to here one token at a time, in float32: bandwidth is all that counts
     vector_tile: tuple[int, int] = (4, 512)  # rows and inputs a step of one warp
     library_tokens: int = 64  # beyond it cuBLAS multiplies dense matrices
 
 
-_AMPERE = Tuning(torch.bfloat16, (64, 16, 128, 4), (128, 64, 64, 8), stages=3, splits=32)
+_AMPERE = Tuning(
+    torch.bfloat16,
+    (64, 16, 128, 4),
+    (128, 64, 64, 8),
+    stages=3,
+    attention_rows=128,
+    attention_keys=64,
+    attention_warps=8,
+    splits=32,
+)
 # 100 KB of shared memory a multiprocessor, or less.
-_CONSUMER = replace(_AMPERE, small_tile=(64, 16, 64, 4), large_tile=(64, 64, 64, 4), stages=2, splits=16)
+_CONSUMER = replace(
+    _AMPERE,
+    small_tile=(64, 16, 64, 4),
+    large_tile=(64, 64, 64, 4),
+    stages=2,
+    attention_rows=64,
+    attention_warps=4,
+    splits=16,
+)
 _TABLE = {
     (7, 5): replace(_CONSUMER, operand=torch.float16, large_tile=(64, 64, 32, 4)),
     (8, 0): _AMPERE,
@@ -48,6 +68,9 @@ _INTERPRETED = Tuning(
     (16, 8, 32, 1),
     (32, 16, 32, 1),
     stages=1,
+    attention_rows=16,
+    attention_keys=32,
+    attention_warps=1,
     splits=3,
     vector_tile=(8, 32),
     library_tokens=1 << 30,
