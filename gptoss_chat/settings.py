@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,21 +16,27 @@ from gptoss_chat.paths import Paths
 __all__ = [
     "BY_NAME",
     "FIELDS",
+    "NO_PRESET",
     "PRESET_NAMES",
     "Field",
     "KeySetting",
     "Preset",
     "Settings",
+    "add_preset",
     "change_config",
     "line_of",
     "load_settings",
     "parse_setting",
     "read_config",
+    "remove_preset",
     "source_of",
     "write_setting",
 ]
 
 ENVIRONMENT_PREFIX = "GPTOSS_CHAT_"
+NO_PRESET = "none"
+"""What a person gives as the name where no preset is meant."""
+_PRESET_NAME = re.compile(r"[\w-]{1,40}")
 TOOL_TABLES = frozenset({"tools", "tool", "mcp"})
 """What config.toml says of function tools: read by `gptoss_chat.tools.config`."""
 
@@ -59,10 +66,29 @@ def parse_setting(name: str, text: str, source: str) -> Any:
     return field_named(name, source).parse(text, source)
 
 
-def write_setting(paths: Paths, name: str, value: Any) -> None:
-    """Put one setting into config.toml; None takes it out; comments and other settings stay. Raises SettingsError."""
+def write_setting(paths: Paths, name: str, value: Any, preset: str = "") -> None:
+    """Put one setting into config.toml, or into a preset there; None takes it out; comments and other settings stay.
+
+    Raises SettingsError.
+    """
     field = field_named(name, "config.toml")
-    change_config(paths, {(name,): None if value is None else field.check(value, "config.toml")})
+    path = ("presets", preset, name) if preset else (name,)
+    change_config(paths, {path: None if value is None else field.check(value, "config.toml")})
+
+
+def add_preset(paths: Paths, name: str) -> None:
+    """Begin a preset of that name in config.toml. Raises SettingsError where the name won't do, or is taken."""
+    if not _PRESET_NAME.fullmatch(name) or name == NO_PRESET:
+        raise SettingsError(f"'{name}' is no name for a preset.", "Use letters, digits, - and _; none means no preset.")
+    if any(preset.name == name for preset in load_settings(paths, {}).presets):
+        raise SettingsError(f"There is a preset '{name}' already.", "Choose another name, or change that one.")
+    change_config(paths, {("presets", name): {}})
+
+
+def remove_preset(paths: Paths, name: str) -> None:
+    """Take a preset out of config.toml, and out of the setting that puts it in force. Raises SettingsError."""
+    in_force = load_settings(paths, {}).preset == name
+    change_config(paths, {("presets", name): None, **({("preset",): None} if in_force else {})})
 
 
 def _checked(paths: Paths, path: tuple[str, ...], value: Any) -> Any:

@@ -9,7 +9,16 @@ import pytest
 
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.paths import Paths
-from gptoss_chat.settings import BY_NAME, Settings, change_config, load_settings, parse_setting, write_setting
+from gptoss_chat.settings import (
+    BY_NAME,
+    Settings,
+    add_preset,
+    change_config,
+    load_settings,
+    parse_setting,
+    remove_preset,
+    write_setting,
+)
 
 
 @pytest.fixture
@@ -174,6 +183,30 @@ def test_tables_that_are_none_are_one_sentence(paths: Paths, text: str) -> None:
     write(paths, text)
     with pytest.raises(SettingsError, match=r"line [12]"):
         load_settings(paths, {})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "seed = 1\n", "[presets.old]\nseed = 1 # one\n[keys]\n", "presets = {old = {}}\n"]
+)
+def test_preset_is_added_changed_and_removed(paths: Paths, text: str) -> None:
+    """However the others are written; a name that is taken, or that can't be typed as a command's word, is refused."""
+    write(paths, text)
+    add_preset(paths, "new")
+    write_setting(paths, "effort", "high", "new")
+    write_setting(paths, "seed", 3, "new")
+    write_setting(paths, "seed", None, "new")
+    write_setting(paths, "preset", "new")
+    settings = load_settings(paths, {})
+    assert settings.with_preset("new").effort == "high"
+    assert settings.presets[-1].values == {"effort": "high"}
+    for name in ("new", "none", "a b", "", "a.b"):
+        with pytest.raises(SettingsError):
+            add_preset(paths, name)
+    remove_preset(paths, "new")
+    settings = load_settings(paths, {})
+    assert settings.preset == ""
+    assert [preset.name for preset in settings.presets] == (["old"] if "old" in text else [])
+    assert ("# one" in paths.config_file.read_text()) == ("# one" in text)
 
 
 def test_change_reaches_into_tables(paths: Paths) -> None:

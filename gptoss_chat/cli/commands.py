@@ -112,7 +112,7 @@ def chat(
         return
     from gptoss_chat.cli import oneshot
     from gptoss_chat.cli.opening import conversation_of, open_chat, open_session
-    from gptoss_chat.cli.options import Sampling, turn_options
+    from gptoss_chat.cli.options import Flags, Sampling, turn_options
     from gptoss_chat.settings import load_settings
 
     if json_ and jsonl:
@@ -122,7 +122,12 @@ def chat(
     paths = Paths.of_user()
     settings = load_settings(paths)
     settings = settings.with_preset(settings.preset if preset is None else preset)
-    flags = Sampling(temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens)
+    tools = tuple(tool) if tool else None
+    flags = Flags(
+        Sampling(temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens),
+        effort=reasoning, developer=developer, identity=system,
+        stop=tuple(stop or ()), logprobs=logprobs, route=route, tools=tools,
+    )  # fmt: skip
     one_shot = prompt is not None or not sys.stdin.isatty()
     text = oneshot.gather_prompt(prompt or "", file or [], oneshot.piped_stdin()) if one_shot else ""
     if one_shot and not text.strip():
@@ -135,14 +140,10 @@ def chat(
     if not one_shot and allow_tools:
         raise UsageError("--allow-tools goes with -p.", "In the chat, each call asks.")
 
-    tools = tuple(tool) if tool else None
     with open_session(
         paths, settings, model, no_history=no_history, later=not one_shot, tools=tools
     ) as (session, options_folder):  # fmt: skip
-        options = turn_options(
-            flags, settings, options_folder, effort=reasoning, developer=developer, identity=system,
-            stop=tuple(stop or ()), logprobs=logprobs, route=route, tools=tools,
-        )  # fmt: skip
+        options = turn_options(flags, settings, options_folder)
         conversation_id = conversation_of(session.store, continue_, resume)
         if one_shot:
             asked = oneshot.OneShot(
@@ -159,5 +160,5 @@ def chat(
             session.start()
             code = oneshot.run_oneshot(session, asked)
         else:
-            code = open_chat(session, settings, options, conversation_id, options_folder)
+            code = open_chat(session, settings, flags, conversation_id, options_folder)
     raise typer.Exit(code)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gptoss_chat.catalog import ModelEntry
     from gptoss_chat.chat.loading import LoadedModel, Loader
     from gptoss_chat.chat.session import Session
-    from gptoss_chat.chat.turn import TurnOptions
+    from gptoss_chat.cli.options import Flags
     from gptoss_chat.history import Store
     from gptoss_chat.settings import Settings
     from gptoss_chat.tui.models import FoundModel
@@ -26,33 +26,32 @@ if TYPE_CHECKING:
 
 def open_plain_chat() -> int:
     """The chat with nothing but the settings, as `gptoss-chat` alone opens it; returns the exit code."""
-    from gptoss_chat.cli.options import Sampling, turn_options
+    from gptoss_chat.cli.options import Flags
     from gptoss_chat.settings import load_settings
 
     paths = Paths.of_user()
     settings = load_settings(paths)
     settings = settings.with_preset(settings.preset)
     with open_session(paths, settings, None, no_history=False, later=True) as (session, folder):
-        return open_chat(session, settings, turn_options(Sampling(), settings, folder), None, folder)
+        return open_chat(session, settings, Flags(), None, folder)
 
 
-def open_chat(
-    session: Session, settings: Settings, options: TurnOptions, conversation_id: str | None, folder: Path
-) -> int:
+def open_chat(session: Session, settings: Settings, flags: Flags, conversation_id: str | None, folder: Path) -> int:
     """Run the chat screen on the model in `folder`; returns the exit code. Raises UsageError where there is no terminal for it."""
     if os.environ.get("TERM", "") in ("", "dumb") or not sys.stdout.isatty():
         raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
     from gptoss_chat.cli.desk import ConfigDesk
+    from gptoss_chat.cli.options import turn_options
     from gptoss_chat.tui.app import ChatApp
 
     folders = {session.model_name: folder}
     ChatApp(
         session,
         settings=settings,
-        options=options,
+        options=turn_options(flags, settings, folder),
         resume=conversation_id,
-        shelf=_Shelf(settings, folders),
-        desk=ConfigDesk(Paths.of_user(), folders),
+        shelf=_Shelf(settings, flags, folders),
+        desk=ConfigDesk(Paths.of_user(), folders, flags),
     ).run()
     return 0
 
@@ -60,8 +59,9 @@ def open_chat(
 class _Shelf:
     """The models of this machine, for the screen to change to; their folders are noted in `folders`."""
 
-    def __init__(self, settings: Settings, folders: dict[str, Path]) -> None:
+    def __init__(self, settings: Settings, flags: Flags, folders: dict[str, Path]) -> None:
         self._settings = settings
+        self._flags = flags
         self._folders = folders
 
     def names(self) -> list[str]:
@@ -71,11 +71,11 @@ class _Shelf:
 
     def find(self, name: str) -> FoundModel:
         from gptoss_chat import catalog
-        from gptoss_chat.cli.options import Sampling, sampling_params
+        from gptoss_chat.cli.options import sampling_params
         from gptoss_chat.tui.models import FoundModel
 
         entry = catalog.find(name, self._settings)
-        sampling = sampling_params(Sampling(), self._settings, entry.folder)
+        sampling = sampling_params(self._flags.sampling, self._settings, entry.folder)
         self._folders[entry.name] = entry.folder
         return FoundModel(entry.name, _loader(entry, self._settings), sampling)
 

@@ -36,6 +36,20 @@ class Sampling:
     max_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line says about every prompt; None means: as the settings say."""
+
+    sampling: Sampling = Sampling()
+    effort: str | None = None
+    developer: str | None = None
+    identity: str | None = None
+    stop: tuple[str, ...] = ()
+    logprobs: int = 0
+    route: str | None = None
+    tools: tuple[str, ...] | None = None
+
+
 def effort_of(word: str) -> Effort:
     """Check a reasoning effort; raises UsageError."""
     for effort in EFFORTS:
@@ -62,29 +76,17 @@ def sampling_params(flags: Sampling, settings: Settings, folder: Path) -> Sampli
     return SamplingParams(**chosen)  # type: ignore[arg-type]
 
 
-def turn_options(
-    flags: Sampling,
-    settings: Settings,
-    folder: Path,
-    *,
-    effort: str | None = None,
-    developer: str | None = None,
-    identity: str | None = None,
-    stop: tuple[str, ...] = (),
-    logprobs: int = 0,
-    route: str | None = None,
-    tools: tuple[str, ...] | None = None,
-) -> TurnOptions:
+def turn_options(flags: Flags, settings: Settings, folder: Path) -> TurnOptions:
     """What the flags and settings say about every prompt; raises UsageError."""
-    sampling = dataclasses.replace(sampling_params(flags, settings, folder), logprobs=logprobs)
+    sampling = dataclasses.replace(sampling_params(flags.sampling, settings, folder), logprobs=flags.logprobs)
     return TurnOptions(
-        effort=effort_of(effort or settings.effort),
-        developer=developer if developer is not None else settings.developer,
-        identity=(identity if identity is not None else settings.system) or None,
+        effort=effort_of(flags.effort or settings.effort),
+        developer=flags.developer if flags.developer is not None else settings.developer,
+        identity=(flags.identity if flags.identity is not None else settings.system) or None,
         sampling=sampling,
-        stop=stop,
-        route=parse_route(route if route is not None else settings.route),
-        tools=tools,
+        stop=flags.stop,
+        route=parse_route(flags.route if flags.route is not None else settings.route),
+        tools=flags.tools,
     )
 
 

@@ -66,7 +66,7 @@ def _parts(key: str) -> tuple[str, ...]:
 
 
 def change_config(paths: Paths, changes: Mapping[tuple[str, ...], Any]) -> None:
-    """Set each path (tables and name) to its value, None takes it out; comments and the rest stay as they are.
+    """Set each path (tables and name) to its value, None takes it out, {} is an empty table; all else stays as it is.
 
     A file that is no valid TOML is left alone. Raises SettingsError.
     """
@@ -104,17 +104,23 @@ def _replace(file: Path, text: str) -> None:
 
 
 def _change(document: Any, path: tuple[str, ...], value: Any) -> None:
-    import tomlkit
-
     *tables, name = path
     place = document
-    for table in tables:
+    for depth, table in enumerate(tables, start=1):
         if table not in place:
             if value is None:
                 return
-            place[table] = tomlkit.table(is_super_table=table != tables[-1])
+            place[table] = _table(place, is_super_table=depth < len(tables))
         place = place[table]
     if value is None:
         place.pop(name, None)
     else:
-        place[name] = value
+        place[name] = _table(place) if value == {} else value
+
+
+def _table(place: Any, *, is_super_table: bool = False) -> Any:
+    """An empty table, written as its place needs it."""
+    import tomlkit
+    from tomlkit.items import InlineTable
+
+    return tomlkit.inline_table() if isinstance(place, InlineTable) else tomlkit.table(is_super_table=is_super_table)

@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
+from gptoss_chat.tui.desk import in_force
 from gptoss_chat.tui.key_map import KeyMap, key_of
 from gptoss_chat.tui.screens.chat import ChatScreen
 from gptoss_chat.tui.screens.help import KeysScreen
@@ -86,6 +87,7 @@ class ChatApp(App[None]):
         if self._shelf is not None:
             screen.shelf = self._shelf
         screen.desk = self._desk
+        screen.pane.preset = in_force(self._settings, self._options)
         self.key_map.apply(screen._bindings)
         return screen
 

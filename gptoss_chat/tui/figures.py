@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
 
 
-def status_of(session: Session, *, effort: str, reply: LiveReply | None, stored_tokens: int, waiting: int) -> Status:
+def status_of(
+    session: Session, *, effort: str, preset: str, reply: LiveReply | None, stored_tokens: int, waiting: int
+) -> Status:
     """What the line says. `reply` is the one whose figures are shown; without one, `stored_tokens` is the context in use."""
     status = Status(
         model=visible(session.model_name),
         backend=session.backend,
         effort=effort,
+        preset=visible(preset),
         loading=session.progress if session.state == "loading" else None,
         failed=session.state == "failed",
         context_tokens=stored_tokens,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gptoss_chat.cli.options import Sampling, sampling_params, turn_options
+from gptoss_chat.cli.options import Flags, Sampling, sampling_params, turn_options
 from gptoss_chat.errors import CheckpointError, GptossChatError, UsageError
 from gptoss_chat.model.route import route_text
 from gptoss_chat.settings import Preset, Settings
@@ -66,8 +66,8 @@ def test_settings_and_presets_reach_the_prompt_under_the_flags(tmp_path: Path) -
     """The system text, the rules for the router and the seed are the preset's where no flag says otherwise."""
     preset = Preset("odd", {"system": "You are odd.", "route": "ban 0:1", "seed": 7, "effort": "high"})
     settings = Settings(presets=(preset,)).with_preset("odd")
-    options = turn_options(Sampling(), settings, tmp_path)
+    options = turn_options(Flags(), settings, tmp_path)
     assert (options.identity, options.effort, options.sampling.seed) == ("You are odd.", "high", 7)
     assert route_text(options.route) == "ban 0:1"
-    options = turn_options(Sampling(seed=8), settings, tmp_path, effort="low", identity="", route="")
+    options = turn_options(Flags(Sampling(seed=8), effort="low", identity="", route=""), settings, tmp_path)
     assert (options.identity, options.effort, options.sampling.seed, options.route) == (None, "low", 8, ())

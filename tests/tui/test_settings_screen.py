@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from gptoss_chat.cli.desk import ConfigDesk
-from gptoss_chat.config.fields import FIELDS
+from gptoss_chat.cli.options import Flags, Sampling
+from gptoss_chat.config.fields import FIELDS, PRESET_NAMES
 from gptoss_chat.paths import Paths
 from gptoss_chat.tui.completion import candidates
+from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.screens.setting import ChoiceScreen, ValueArea, ValueScreen
-from gptoss_chat.tui.screens.settings import SettingsScreen
+from gptoss_chat.tui.screens.settings import PresetScreen, SettingsScreen
 from tests.tui.conftest import Bench, MakeBench
 
 CONFIG = """# mine
@@ -37,9 +41,9 @@ def paths(tmp_path: Path) -> Paths:
     return paths
 
 
-def desk_on(paths: Paths, **environment: str) -> ConfigDesk:
+def desk_on(paths: Paths, flags: Flags | None = None, **environment: str) -> ConfigDesk:
     """A desk on that config.toml, with the scripted model in an empty folder."""
-    return ConfigDesk(paths, {"scripted": paths.data}, environment)
+    return ConfigDesk(paths, {"scripted": paths.data}, flags or Flags(), environment)
 
 
 def saying(widget: Static, words: str) -> Callable[[], bool]:
@@ -198,9 +202,10 @@ async def test_unknown_model_and_router_rule_are_told(make_bench: MakeBench, pat
 
 async def test_preset_in_force_goes_before_what_is_typed(make_bench: MakeBench, paths: Paths) -> None:
     """It is named, and the next prompt is asked as it says."""
-    paths.config_file.write_text('preset = "careful"\n' + CONFIG)
     bench = make_bench(desk=desk_on(paths))
     async with bench.app.run_test(size=(80, 24)) as pilot:
+        bench.screen.use_preset("careful")
+        await bench.until(pilot, lambda: bench.screen.pane.preset is not None)
         await opened(bench, pilot, "temperature")
         await pilot.press("1", "enter")
         assert "the preset careful goes before" in await written(bench, pilot)
@@ -245,6 +250,69 @@ async def test_preset_holds_from_the_next_prompt_and_goes(make_bench: MakeBench,
         await pilot.press("enter")
         await bench.until(pilot, lambda: "No preset any more" in str(bench.screen.notice.content))
         assert (bench.screen.options.effort, bench.screen.options.developer) == ("low", "")
+
+
+async def test_no_preset_is_what_the_flags_gave(make_bench: MakeBench, paths: Paths) -> None:
+    """A preset goes before the flags, once it is chosen; the status line names it, and says when it was changed."""
+    flags = Flags(Sampling(temperature=0.3, seed=5), developer="Be brief.", stop=("END",))
+    desk = desk_on(paths, flags)
+    bench = make_bench(desk=desk)
+    async with bench.app.run_test(size=(100, 24)) as pilot:
+        screen = bench.screen
+        screen.options = at_start = desk.options(desk.read(), "scripted", flags=True)
+        await bench.until(pilot, lambda: "scripted" in bench.status())
+        screen.use_preset("careful")
+        await bench.until(pilot, lambda: "preset careful" in bench.status())
+        options = screen.options
+        assert (options.sampling.temperature, options.sampling.seed, options.developer) == (0.0, 5, "Check twice.")
+        screen.action_effort("low")
+        await bench.until(pilot, lambda: "preset careful, changed" in bench.status())
+        screen.use_preset("none")
+        await bench.until(pilot, lambda: "preset" not in bench.status())
+        assert screen.options == at_start
+        assert (at_start.sampling.temperature, at_start.developer, at_start.stop) == (0.3, "Be brief.", ("END",))
+
+
+async def test_preset_is_begun_changed_and_deleted(make_bench: MakeBench, paths: Paths) -> None:
+    """In the settings: a name, a value, which holds at once where the preset does, and its end after a question."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+
+        async def choose(kind: type[Screen[Any]], place: int, then: type[Screen[Any]]) -> None:
+            await bench.until(pilot, lambda: isinstance(bench.app.screen, kind))
+            bench.app.screen.query_one(OptionList).highlighted = place
+            await pilot.press("enter")
+            await bench.until(pilot, lambda: isinstance(bench.app.screen, then))
+
+        await pilot.press("f12")
+        await choose(SettingsScreen, len(FIELDS) + 1, LineScreen)
+        await pilot.press(*"two words", "enter")
+        settings = bench.app.screen_stack[1]
+        await bench.until(pilot, saying(settings.query_one("#said", Static), "no name for a preset"))
+        assert paths.config_file.read_text() == CONFIG
+        await choose(SettingsScreen, len(FIELDS) + 1, LineScreen)
+        await pilot.press(*"quick", "enter")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, PresetScreen))
+        assert paths.config_file.read_text().startswith(CONFIG)
+        await pilot.press("escape", "escape")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+        bench.screen.use_preset("quick")
+        await bench.until(pilot, lambda: "preset quick" in bench.status())
+        await pilot.press("f12")
+        await choose(SettingsScreen, len(FIELDS) + 1, PresetScreen)
+        await choose(PresetScreen, PRESET_NAMES.index("max_tokens"), ValueScreen)
+        await pilot.press("9", "0", "enter")
+        await bench.until(pilot, lambda: bench.screen.options.sampling.max_tokens == 90)
+        assert "[presets.quick]\nmax_tokens = 90" in paths.config_file.read_text()
+        await choose(PresetScreen, len(PRESET_NAMES), ChoiceScreen)
+        await pilot.press("enter")  # what is offered first is to keep it
+        await choose(PresetScreen, len(PRESET_NAMES), ChoiceScreen)
+        await pilot.press("down", "enter")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, SettingsScreen))
+        await bench.until(pilot, lambda: "presets.quick" not in paths.config_file.read_text())
+        assert paths.config_file.read_text().rstrip() == CONFIG.rstrip()
+        assert bench.screen.pane.preset is None
+        assert bench.screen.options.sampling.max_tokens is None
 
 
 async def test_presets_are_completed(make_bench: MakeBench, paths: Paths) -> None:

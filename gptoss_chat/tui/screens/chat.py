@@ -149,7 +149,7 @@ class ChatScreen(TuningScreen):
         except GptossChatError as error:
             self.notice.show(error_text(error))
             return
-        self.options = dataclasses.replace(self.options, sampling=found.sampling)
+        await self.sample_as(found)
         self.session.use(found.name, found.load)
 
     @work(group="export")

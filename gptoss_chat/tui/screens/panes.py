@@ -190,7 +190,8 @@ class PanesScreen(Screen[None]):
         """A heading tells the panes apart; one alone needs none."""
         for number, pane in enumerate(self.panes, start=1):
             pane.heading.display = len(self.panes) > 1
-            settings = [f"{pane.options.effort} effort"]
+            settings = [pane.preset_shown] if pane.preset is not None else []
+            settings.append(f"{pane.options.effort} effort")
             if pane.options.route:
                 settings.append(route_text(pane.options.route))
             if pane.options.developer:

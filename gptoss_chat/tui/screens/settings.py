@@ -1,158 +1,156 @@
-"""Every setting with its value, and what changing it does; it knows a desk, nothing of files."""
+"""Every setting with its value, every preset, and what changing one does; it knows a desk, nothing of files."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from textual import work
-from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
-from gptoss_chat.config.fields import FIELDS, Field
-from gptoss_chat.config.values import Settings
-from gptoss_chat.errors import GptossChatError
-from gptoss_chat.model.route import parse_route
-from gptoss_chat.tui.colours import THEMES, theme_name
+from gptoss_chat.config.fields import FIELDS, PRESET_NAMES, Field
+from gptoss_chat.config.values import Preset, Settings
+from gptoss_chat.tui.colours import theme_name
 from gptoss_chat.tui.desk import Desk
 from gptoss_chat.tui.models import ModelShelf
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.screens.setting import ChoiceScreen, ValueScreen
-from gptoss_chat.tui.widgets.message import error_text
+from gptoss_chat.tui.screens.fields import FieldsScreen, checked, row, shown
+from gptoss_chat.tui.screens.line import LineScreen
+from gptoss_chat.tui.screens.setting import ChoiceScreen
 
-Changed = Callable[[str, Settings], Awaitable[None]]
-TYPED = "As typed"  # what an error of a value names as its place
-FLAG = ("true", "false")
+PRESET_FIELDS = tuple(field for field in FIELDS if field.name in PRESET_NAMES)
+KEEP, DELETE = "Keep it", "Delete it"
 
 
-class SettingsScreen(ModalScreen[None]):
-    """The list; Enter or a click changes one. `changed` carries out what a change that was written means for the chat."""
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What a change that was written means for the chat: of a setting, or of a preset, each with the settings as they are now."""
 
-    BINDINGS = [Binding("escape,q", "dismiss", "Close", show=False)]  # noqa: RUF012 - the toolkit's own form
+    setting: Callable[[str, Settings], Awaitable[None]]
+    preset: Callable[[str, Settings], Awaitable[None]]
 
-    def __init__(self, desk: Desk, settings: Settings, shelf: ModelShelf, changed: Changed) -> None:
-        super().__init__()
-        self._desk = desk
-        self._settings = settings
-        self._shelf = shelf
-        self._changed = changed
-        self._list = OptionList(markup=False)
-        self._about = Static("", id="about", markup=False)
-        self._said = Static("", id="said", markup=False)
 
-    def compose(self) -> ComposeResult:
-        """The list, what the setting under the bar is, and what came of the last change."""
-        with Vertical(classes="box", id="settings"):
-            yield Static(Content("Settings · Enter changes one · Esc closes"))
-            yield self._list
-            yield self._about
-            yield self._said
+class SettingsScreen(FieldsScreen):
+    """The settings, the presets below them, and a line that begins another. `preset` is the one in force, if one is."""
 
-    def on_mount(self) -> None:
-        """The values."""
-        self._show(0)
-        self._list.focus()
+    def __init__(self, desk: Desk, settings: Settings, shelf: ModelShelf, listener: Listener, preset: str) -> None:
+        super().__init__("Settings · Enter changes one · Esc closes", desk, settings, shelf)
+        self._models = shelf
+        self._listener = listener
+        self._in_force = preset
 
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Say what it is."""
-        event.stop()
-        self._about.update(Content(self._words(FIELDS[event.option_index])))
+    def rows(self) -> Sequence[Content]:
+        """Settings, presets, and the new one."""
+        fields = [row(field.name, getattr(self.settings, field.name)) for field in FIELDS]
+        presets = [row(f"[{preset.name}]", told(preset)) for preset in self.settings.presets]
+        return [*fields, *presets, Content.styled("New preset …", "$text-muted")]
 
-    def _show(self, at: int) -> None:
-        self._list.set_options(Option(self._row(field)) for field in FIELDS)
-        self._list.highlighted = at
+    def words(self, place: int) -> str:
+        """What a setting is and when it holds."""
+        if place < len(FIELDS):
+            return self._about_field(FIELDS[place])
+        if place < len(FIELDS) + len(self.settings.presets):
+            name = self.settings.presets[place - len(FIELDS)].name
+            return (
+                f"A preset: settings under a name, for /preset {name} and --preset {name}. Enter changes or deletes it."
+            )
+        return "Begin a preset: some of the settings under a name, to ask under with /preset NAME."
 
-    def _row(self, field: Field) -> Content:
-        value = shown(getattr(self._settings, field.name))
-        return Content.assemble(f"{field.name:<20}", (" ".join(visible(value).split()) or "–", "$accent"))
+    async def change(self, place: int) -> None:
+        """A setting, a preset, or a new one."""
+        if place < len(FIELDS):
+            await self._change_field(FIELDS[place])
+        elif place < len(FIELDS) + len(self.settings.presets):
+            await self._open(self.settings.presets[place - len(FIELDS)].name)
+        else:
+            name = await self.app.push_screen_wait(LineScreen("Name of the preset", ""))
+            if name is not None and await self.write(self.desk.add_preset, name):
+                await self._open(name)
 
-    def _words(self, field: Field) -> str:
+    def _about_field(self, field: Field) -> str:
         words = f"{field.help}. It holds {field.when}."
         if field.unset:
             words += f" Unset: {field.unset}."
-        over = self._desk.over(self._settings, field.name)
-        return visible(words + (f" Now {over} goes before the file." if over else ""))
+        over = self.desk.over(self.settings, field.name, self._in_force)
+        return words + (f" Now {over} goes before the file." if over else "")
 
-    @work(group="setting", exclusive=True)
-    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Ask for another value, write it, and let it hold."""
-        event.stop()
-        field, theme_before = FIELDS[event.option_index], self.app.theme
-        text = await self._asked(field)
+    async def _change_field(self, field: Field) -> None:
+        theme_before = self.app.theme
+        text = await self.ask(field, getattr(self.settings, field.name), self._about_field(field))
         written = False
         if text is not None:
-            value = _checked(field, text)
-            written = await self._write(field, value)
+            value = checked(field, text)
+            written = await self.write(self.desk.write, field.name, value)
             if written:
-                await self._changed(field.name, self._settings)
+                await self._listener.setting(field.name, self.settings)
                 self._say(field, value)
         if field.name == "theme":  # what was only looked at goes
-            self.app.theme = theme_name(self._settings.theme) if written else theme_before
-        self._show(event.option_index)
-
-    async def _asked(self, field: Field) -> str | None:
-        value = shown(getattr(self._settings, field.name))
-        about = self._words(field)
-        choices = self._choices(field)
-        if choices:
-            preview = self._preview if field.name == "theme" else _no_preview
-            return await self.app.push_screen_wait(ChoiceScreen(about, choices, value, preview))
-        unset = field.unset or "as it comes"
-        return await self.app.push_screen_wait(ValueScreen(about, value, unset, lambda text: self._look(field, text)))
-
-    def _choices(self, field: Field) -> list[str]:
-        """What it can be, where that is a closed list."""
-        if field.name == "theme":
-            set_, known = self._settings.theme, self.app.available_themes
-            return [*THEMES, *([set_] if set_ not in THEMES and set_ in known else [])]
-        if field.name == "preset":
-            return ["", *(preset.name for preset in self._settings.presets)]
-        return list(FLAG if field.kind == "flag" else field.choices)
-
-    def _preview(self, theme: str) -> None:
-        self.app.theme = theme_name(theme)
-
-    def _look(self, field: Field, text: str) -> None:
-        """Check what is typed, also by what takes a look at files. Raises GptossChatError."""
-        value = _checked(field, text)
-        if value is not None and field.name == "model":
-            self._shelf.find(value)
-        if value is not None and field.name == "route":
-            parse_route(value)
-
-    async def _write(self, field: Field, value: Any) -> bool:
-        try:
-            await asyncio.to_thread(self._desk.write, field.name, value)
-            self._settings = await asyncio.to_thread(self._desk.read)
-        except GptossChatError as error:
-            self._said.update(Content.styled(error_text(error), "$text-error"))
-            return False
-        return True
+            self.app.theme = theme_name(self.settings.theme) if written else theme_before
 
     def _say(self, field: Field, value: Any) -> None:
         done = "taken out of" if value is None else "written to"
-        over = self._desk.over(self._settings, field.name)
+        over = self.desk.over(self.settings, field.name, self._in_force)
         holds = f"{over} goes before it" if over else f"it holds {field.when}"
-        self._said.update(Content(f"{field.name} is {done} config.toml; {visible(holds)}."))
+        self.say(f"{field.name} is {done} config.toml; {holds}.")
+
+    async def _open(self, name: str) -> None:
+        screen = PresetScreen(self.desk, self.settings, self._models, self._listener, name)
+        await self.app.push_screen_wait(screen)
+        self.settings = screen.settings
+        if not any(preset.name == name for preset in self.settings.presets):
+            self.say(f"The preset {name} is deleted.")
 
 
-def _checked(field: Field, text: str) -> Any:
-    """The value; None for nothing, which is taken out of the file. Raises SettingsError."""
-    return field.parse(text, TYPED) if text.strip() else None
+class PresetScreen(FieldsScreen):
+    """What one preset sets, and the line that deletes it."""
+
+    def __init__(self, desk: Desk, settings: Settings, shelf: ModelShelf, listener: Listener, name: str) -> None:
+        title = f"Preset {name} · Enter changes a setting · empty: as config.toml has it · Esc goes back"
+        super().__init__(title, desk, settings, shelf)
+        self._listener = listener
+        self._name_of_preset = name
+
+    @property
+    def _preset(self) -> Preset:
+        name = self._name_of_preset  # taken away meanwhile, by another window: it sets nothing
+        return next((preset for preset in self.settings.presets if preset.name == name), Preset(name, {}))
+
+    def rows(self) -> Sequence[Content]:
+        """What it can set, and its end."""
+        values = self._preset.values
+        fields = [row(field.name, values.get(field.name)) for field in PRESET_FIELDS]
+        return [*fields, Content.styled("Delete this preset …", "$text-muted")]
+
+    def words(self, place: int) -> str:
+        """What the setting is."""
+        if place == len(PRESET_FIELDS):
+            return "Take the preset out of config.toml."
+        field = PRESET_FIELDS[place]
+        return f"{field.help}. Left out of a preset, it is as config.toml and the flags have it."
+
+    async def change(self, place: int) -> None:
+        """Another value, or the end of it."""
+        if place == len(PRESET_FIELDS):
+            await self._delete()
+            return
+        field, name = PRESET_FIELDS[place], self._name_of_preset
+        text = await self.ask(field, self._preset.values.get(field.name), self.words(place))
+        if text is None:
+            return
+        value = checked(field, text)
+        if await self.write(self.desk.write, field.name, value, name):
+            await self._listener.preset(name, self.settings)
+            self.say(f"{field.name} is {'left out of' if value is None else 'written to'} the preset {name}.")
+
+    async def _delete(self) -> None:
+        name = self._name_of_preset
+        question = visible(f"Delete the preset {name} from config.toml, with the comments in it?")
+        answer = await self.app.push_screen_wait(ChoiceScreen(question, (KEEP, DELETE), KEEP, lambda _: None))
+        if answer == DELETE and await self.write(self.desk.remove_preset, name):
+            await self._listener.preset(name, self.settings)
+            self.dismiss()
 
 
-def shown(value: Any) -> str:
-    """A value as a person types it; nothing where it is unset."""
-    if isinstance(value, bool):
-        return FLAG[0] if value else FLAG[1]
-    return "" if value is None else str(value)
-
-
-def _no_preview(_: str) -> None:
-    """Nothing to see."""
+def told(preset: Preset) -> str:
+    """What a preset sets, in a line."""
+    return ", ".join(f"{name} {' '.join(shown(value).split())}" for name, value in preset.values.items())

@@ -78,7 +78,7 @@ class SplittingScreen(ListingScreen):
                 old.notice.show(f"There is no room for another pane here. {key_of(self.app, 'close_pane')} closes one.")
                 return None
             new = self.new_pane(old.options, old.conversation_id, unfolded=old.transcript.unfolded)
-            new.leaf_id = leaf_id
+            new.leaf_id, new.preset = leaf_id, old.preset
             divider = Divider()
             place = self.panes.index(old)
             shares = halved([pane.share for pane in self.panes], place)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
 
 POLL_S = 0.06  # text of this long is drawn in one go
-LATE = ("gptoss_chat.tui.widgets.markdown", "gptoss_chat.tui.widgets.routing")  # too slow for the first frame
+LATE = ("gptoss_chat.tui.widgets.answer", "gptoss_chat.tui.widgets.routing")  # too slow for the first frame
 
 
 class TalkScreen(PanesScreen):
@@ -206,6 +206,7 @@ class TalkScreen(PanesScreen):
         status = status_of(
             self.session,
             effort=pane.options.effort,
+            preset=pane.preset_shown,
             reply=shown,
             stored_tokens=pane.stored_tokens,
             waiting=max(0, len(waiting) - 1),

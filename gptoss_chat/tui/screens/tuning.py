@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from textual import work
 
@@ -12,13 +14,13 @@ from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.config.fields import BY_NAME, PRESET_NAMES
 from gptoss_chat.config.values import Settings
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.tui.desk import Desk, with_setting
+from gptoss_chat.settings import NO_PRESET
+from gptoss_chat.tui.desk import Desk, in_force, under_preset, with_setting
+from gptoss_chat.tui.models import FoundModel
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.screens.asking import AskingScreen
 from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
-
-NO_PRESET = "none"
 
 
 class TuningScreen(AskingScreen):
@@ -38,21 +40,28 @@ class TuningScreen(AskingScreen):
         if settings is None:
             return
         # The first frame does not wait for it.
-        from gptoss_chat.tui.screens.settings import SettingsScreen
+        from gptoss_chat.tui.screens.settings import Listener, SettingsScreen
 
-        async def changed(name: str, settings: Settings) -> None:
+        async def setting_changed(name: str, settings: Settings) -> None:
             await self._let_hold(pane, desk, name, settings)
 
-        self.app.push_screen(SettingsScreen(desk, settings, self.shelf, changed))
+        async def preset_changed(name: str, settings: Settings) -> None:
+            await self._preset_changed(desk, name, settings)
+
+        listener = Listener(setting_changed, preset_changed)
+        name = pane.preset.name if pane.preset is not None else ""
+        self.app.push_screen(SettingsScreen(desk, settings, self.shelf, listener, name))
 
     async def _let_hold(self, pane: Pane, desk: Desk, name: str, settings: Settings) -> None:
         if name == "show_reasoning":
             for shown in self.panes:
                 shown.transcript.fold(unfolded=settings.show_reasoning)
         elif BY_NAME[name].when == "from the next prompt on":
-            fresh = await self.told(_options, desk, settings, self.session.model_name)
-            if fresh is not None:
-                pane.options = with_setting(pane.options, fresh, name)
+            in_preset = pane.preset is not None and name in pane.preset.settings
+            if not in_preset:  # it goes before what was written
+                fresh = await self.told(_as_written, desk, settings, self.session.model_name)
+                if fresh is not None:
+                    pane.options = with_setting(pane.options, fresh, name)
 
     # Presets -------------------------------------------------------------------------------------------------------
 
@@ -65,35 +74,59 @@ class TuningScreen(AskingScreen):
 
     @work(group="settings", exclusive=True)
     async def use_preset(self, name: str) -> None:
-        """Ask under a preset from the next prompt on; the settings that it leaves out are as config.toml has them."""
+        """Ask under a preset from the next prompt on; what it leaves out, and everything under none, is as the start gave it."""
         desk, pane = self.desk, self.pane
         if desk is None:
             pane.notice.show("There are no presets here.")
             return
+        settings = await self.told(desk.read)
+        if settings is None:
+            return
+        if not name:
+            names = ", ".join(preset.name for preset in settings.presets)
+            there_are = f"The presets: {names}. /preset NAME asks under one, /preset {NO_PRESET} under none."
+            pane.notice.show(visible(there_are) if names else "There is no preset yet. /settings makes one.")
+            return
+        if name == NO_PRESET and not any(preset.name == name for preset in settings.presets):
+            name = ""
+        if await self._put_under(pane, desk, settings, name):
+            values: Mapping[str, Any] = next((preset.values for preset in settings.presets if preset.name == name), {})
+            told = ", ".join(f"{key} {' '.join(str(value).split())}" for key, value in values.items())
+            pane.notice.show(
+                visible(f"Preset {name} from the next prompt on: {told}" if name else "No preset any more")
+            )
+
+    async def _put_under(self, pane: Pane, desk: Desk, settings: Settings, name: str) -> bool:
+        """Let a preset hold in a pane, or none; False, and a sentence, where that can't be."""
         try:
-            settings: Settings = await asyncio.to_thread(desk.read)
-            names = [preset.name for preset in settings.presets]
-            if not name:
-                there_are = (
-                    f"The presets: {', '.join(names)}. /preset NAME asks under one, /preset {NO_PRESET} under none."
-                )
-                pane.notice.show(visible(there_are if names else "There is no [presets.NAME] in config.toml yet."))
-                return
-            settings = settings.with_preset("" if name == NO_PRESET and name not in names else name)
-            fresh = await asyncio.to_thread(desk.options, settings, self.session.model_name)
+            made = await asyncio.to_thread(under_preset, desk, settings, name, self.session.model_name)
         except GptossChatError as error:
             pane.notice.show(error_text(error))
-            return
-        options = pane.options
+            return False
         for setting in PRESET_NAMES:
-            options = with_setting(options, fresh, setting)
-        pane.options = options
-        values = next((preset.values for preset in settings.presets if preset.name == settings.preset), {})
-        told = ", ".join(f"{key} {' '.join(str(value).split())}" for key, value in values.items())
-        what = f"Preset {settings.preset} from the next prompt on: {told}" if settings.preset else "No preset any more"
-        pane.notice.show(visible(what))
+            pane.options = with_setting(pane.options, made, setting)
+        pane.preset = in_force(settings.with_preset(name), pane.options)
+        return True
+
+    async def _preset_changed(self, desk: Desk, name: str, settings: Settings) -> None:
+        """Panes under a preset follow it; where it is no more, they are under none."""
+        there = any(preset.name == name for preset in settings.presets)
+        for pane in list(self.panes):
+            if pane.preset is not None and pane.preset.name == name:
+                await self._put_under(pane, desk, settings, name if there else "")
+
+    async def sample_as(self, found: FoundModel) -> None:
+        """Draw as another model's checkpoint says, in every pane, where no flag, setting or preset says otherwise."""
+        for pane in list(self.panes):
+            sampling = found.sampling
+            if self.desk is not None:
+                with contextlib.suppress(GptossChatError):  # a broken file: as the settings were at the start
+                    name = pane.preset.name if pane.preset is not None else ""
+                    settings = await asyncio.to_thread(self.desk.read)
+                    sampling = (await asyncio.to_thread(under_preset, self.desk, settings, name, found.name)).sampling
+            pane.options = dataclasses.replace(pane.options, sampling=sampling)
 
 
-def _options(desk: Desk, settings: Settings, model: str) -> TurnOptions:
-    """What a start of the program would ask with: its preset goes before config.toml, as the settings say."""
-    return desk.options(settings.with_preset(settings.preset), model)
+def _as_written(desk: Desk, settings: Settings, model: str) -> TurnOptions:
+    """What is in the file, before any flag: it was changed just now, and that is the person's last word."""
+    return desk.options(settings.with_preset(""), model, flags=False)

@@ -27,6 +27,7 @@ from gptoss_chat.tui.widgets.transcript import Transcript
 from gptoss_chat.tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
+    from gptoss_chat.tui.desk import InForce
     from gptoss_chat.tui.widgets.routing import RoutingMap
 
 NARROW_COLUMNS = 72  # below it the map lies under the prompt, not beside the transcript
@@ -54,6 +55,7 @@ class Pane(Container):
     ) -> None:
         super().__init__(classes="pane")
         self.options = options
+        self.preset: InForce | None = None
         self.conversation_id = conversation_id
         self.leaf_id: str | None = None
         self.title = ""
@@ -86,6 +88,11 @@ class Pane(Container):
             yield self.menu
             yield self.prompt
         yield self._room
+
+    @property
+    def preset_shown(self) -> str:
+        """The preset that holds in it, and whether something was changed since; empty where none does."""
+        return self.preset.shown(self.options) if self.preset is not None else ""
 
     @property
     def map_shown(self) -> bool:

@@ -16,6 +16,7 @@ class Status:
     model: str = ""
     backend: str = ""
     effort: str = ""
+    preset: str = ""
     loading: float | None = None
     failed: bool = False
     context_tokens: int = 0
@@ -58,8 +59,10 @@ class StatusLine(Widget):
             parts.append(_Part("left", 1, Content.styled("could not be loaded", "$text-error")))
         else:
             if status.backend:
-                parts.append(_Part("left", 6, Content(status.backend)))
-            parts.append(_Part("left", 7, Content(f"{status.effort} effort")))
+                parts.append(_Part("left", 7, Content(status.backend)))
+            if status.preset:
+                parts.append(_Part("left", 5, Content.styled(f"preset {status.preset}", "$accent")))
+            parts.append(_Part("left", 8, Content(f"{status.effort} effort")))
         if status.waiting:
             parts.append(_Part("right", 1, Content.styled(f"{status.waiting} waiting", "$accent")))
         if status.reused is not None:
@@ -70,7 +73,7 @@ class StatusLine(Widget):
             decimals = 1 if status.tokens_per_s < 100 else 0
             parts.append(_Part("right", 2, Content(f"{status.tokens_per_s:,.{decimals}f} tok/s")))
         if status.context_limit:
-            parts.append(_Part("right", 5, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
+            parts.append(_Part("right", 6, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
         return parts
 
 
