@@ -19,7 +19,7 @@ from gptoss_chat.settings import Settings
 from gptoss_chat.tui.app import ChatApp
 from gptoss_chat.tui.desk import Desk
 from gptoss_chat.tui.screens.chat import ChatScreen
-from gptoss_chat.tui.widgets.markdown import Answer
+from gptoss_chat.tui.widgets.answer import Answer
 from gptoss_chat.tui.widgets.prompt import Prompt
 from gptoss_chat.tui.widgets.transcript import Transcript
 from tests.encodings import byte_encoding

@@ -106,13 +106,19 @@ class TalkScreen(PanesScreen):
     @work(group="start")
     async def _prepare(self) -> None:
         async with self.order:
-            await self.reload(self.pane)  # whatever is open by now: keys may have come before
+            await self.reopen()
+            for pane in self.panes:  # whatever is open by now: keys may have come before
+                await self._reload_pane(pane)
+            await self.reload_titles()
         for name in LATE:
             await asyncio.to_thread(importlib.import_module, name)
         self._maps_ready = True
         for pane in self.panes:
             await self.give_map(pane)
         self.session.start()
+
+    async def reopen(self) -> None:
+        """Bring back the panes as they were left. The caller holds the order."""
 
     async def give_map(self, pane: Pane) -> None:
         """Give a pane its routing map, when there can be one yet."""
@@ -141,6 +147,7 @@ class TalkScreen(PanesScreen):
         self._show_status()
         self.consents.look(self.app, self.live, self._place_of)
         self._tell()
+        self.keep_arrangement()
 
     async def _poll_pane(self, pane: Pane, told: list[tuple[LiveReply, Progress]]) -> None:
         others = [other for other in self.panes if other is not pane]
@@ -163,6 +170,9 @@ class TalkScreen(PanesScreen):
                 next_ = widget.live.begun or widget.live is first
                 key = key_of(self.app, "take_back")
                 widget.wait_for(waiting_for(self.session, widget.live, first=next_, take_back=key, elsewhere=elsewhere))
+
+    def keep_arrangement(self) -> None:
+        """Note which panes there are, for the next start."""
 
     def _place_of(self, reply: LiveReply) -> str:
         """Which conversation a reply is in, where the pane with the keys does not show it."""

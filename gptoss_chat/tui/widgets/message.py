@@ -21,7 +21,7 @@ from gptoss_chat.tui.widgets.heading import Heading
 from gptoss_chat.tui.widgets.reasoning import Reasoning
 
 if TYPE_CHECKING:
-    from gptoss_chat.tui.widgets.markdown import Answer
+    from gptoss_chat.tui.widgets.answer import Answer
 
 
 class MessageBox(Vertical):
@@ -44,8 +44,8 @@ class MessageBox(Vertical):
         self.set_class(picked, "-picked")
         self._light()
 
-    def block_with(self, text: str) -> Widget | None:
-        """The part that shows `text` first, where it has parts; the letters' case does not matter."""
+    def place_of(self, text: str) -> tuple[Widget, int] | None:
+        """The part and the line of it that shows `text` first, where it can be told; the letters' case does not matter."""
         return None
 
     def on_enter(self) -> None:
@@ -99,9 +99,10 @@ class ReplyMessage(MessageBox):
         """Show how the reply stands."""
         self._show_foot()
 
-    def block_with(self, text: str) -> Widget | None:
-        """A block of the Markdown."""
-        return self.answer.block_with(text)
+    def place_of(self, text: str) -> tuple[Widget, int] | None:
+        """A line of the Markdown."""
+        line = self.answer.line_with(text)
+        return None if line is None else (self.answer, line)
 
     def follow(self) -> None:
         """Show what the live reply has beyond what is shown."""
@@ -143,7 +144,7 @@ class ReplyMessage(MessageBox):
         self.calls.show(stored_lines(self.entry.calls))
         self.live = None
         self._waiting = ""
-        await self.answer.set_text(answer)
+        self.answer.set_text(answer)
         self.reasoning.set_text(reasoning, live.reasoning_s)
         self._show_foot()
 
@@ -169,8 +170,8 @@ class ReplyMessage(MessageBox):
 
 
 def _answer(text: str) -> Answer:
-    # Markdown's parser and highlighter take as long to import as the rest of the screen: not before the first answer.
-    from gptoss_chat.tui.widgets.markdown import Answer
+    # Markdown's parser and Pygments take long to import: not before the first answer.
+    from gptoss_chat.tui.widgets.answer import Answer
 
     return Answer(text)
 

@@ -146,8 +146,11 @@ class Transcript(VerticalScroll, can_focus=False):
         place = (ids.index(picked) + step) % len(ids) if picked in ids else len(ids) - 1 if step < 0 else 0
         await self.pick_node(ids[place])
         widget = await self.reveal(ids[place])
-        if widget is not None and (block := widget.block_with(text)) is not None:
-            self.scroll_to_widget(block, animate=False)
+        if widget is not None and (found := widget.place_of(text)) is not None:
+            part, line = found
+            self.scroll_to(
+                y=part.region.y + line - self.region.y + self.scroll_y - self.size.height // 3, animate=False
+            )
         return place + 1, len(ids)
 
     async def reveal(self, node_id: str) -> MessageWidget | None:

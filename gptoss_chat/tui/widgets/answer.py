@@ -1,0 +1,185 @@
+"""Model text as Markdown: data that is shown, never obeyed. One widget, whatever the length; it knows nothing of turns."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from time import perf_counter
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.geometry import Size
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions
+from textual.widget import Widget
+
+from gptoss_chat.tui.markdown import Document, Laid, Look, Piece
+from gptoss_chat.tui.plain import visible_lines
+
+INLINE_STYLES = ("em", "strong", "s", "code", "link")
+BLOCK_STYLES = ("h1", "h2", "h3", "bullet", "quote-bar", "rule", "fence", "info", "table-head", "table-line")
+NO_STYLE = RichStyle.null()
+FRAME_S = 1 / 60
+REST = 3.0
+"""Drawing takes at most one part in 1 + REST of the loop's time: a long block is drawn less often."""
+
+
+class Answer(Widget):
+    """Markdown that grows. Only lines in view are drawn, and only the block that grows is parsed again."""
+
+    COMPONENT_CLASSES = {*INLINE_STYLES, *BLOCK_STYLES}  # noqa: RUF012 - the toolkit's own form
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self._document = Document(visible_lines(text))
+        self._pending = ""
+        self._due_s = 0.0
+        self._drawing = False
+        self._look: Look | None = None
+        self._width = 0
+        # Where each piece begins, and one more for the end: lines of the screen, lines as copied.
+        self._tops = [0]
+        self._copied_tops = [0]
+
+    @property
+    def source(self) -> str:
+        """The Markdown that is drawn."""
+        return self._document.source
+
+    def feed(self, text: str) -> None:
+        """Add text at the end, soon."""
+        self._pending += text
+        if not self._drawing:
+            self._drawing = True
+            self.set_timer(max(FRAME_S, self._due_s - perf_counter()), self._draw)
+
+    def set_text(self, text: str) -> None:
+        """Make `text` the whole text; what is there already is not drawn again."""
+        text = visible_lines(text)
+        self._pending = ""
+        if text.startswith(self.source):
+            self._append(text[len(self.source) :])
+        else:
+            self._document = Document(text)
+            self._measured(0)
+
+    def line_with(self, text: str) -> int | None:
+        """The line of the widget that shows `text` first, or its block; the letters' case does not matter."""
+        piece = self._document.piece_with(text)
+        if piece is None:
+            return None
+        top = self._tops[piece]
+        folded = text.casefold()
+        lines = self._document.pieces[piece].laid(self._width, self._now())
+        return top + next((n for n, line in enumerate(lines) if folded in line.text.casefold()), 0)
+
+    def _draw(self) -> None:
+        self._drawing = False
+        # A carriage return may be half of a line break: it waits for its other half.
+        held = "\r" if self._pending.endswith("\r") else ""
+        text, self._pending = self._pending[: len(self._pending) - len(held)], held
+        start_s = perf_counter()
+        self._append(visible_lines(text))
+        self._due_s = perf_counter() + REST * (perf_counter() - start_s)
+
+    def _append(self, text: str) -> None:
+        self._measured(self._document.append(text))
+
+    # Layout
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Lines at that width."""
+        if width != self._width:
+            self._width = width
+            self._measure(0)
+        return self._tops[-1]
+
+    def notify_style_update(self) -> None:
+        """Another theme, or another background behind it."""
+        super().notify_style_update()
+        self._look = None
+
+    def _now(self) -> Look:
+        """How it is drawn now."""
+        base = self.visual_style
+        if self._look is None or self._look.base != base:
+            self._look = Look(base, RenderOptions(self._get_style, {}))
+        return self._look
+
+    def _measured(self, first: int) -> None:
+        """Piece `first` and those after it are others now."""
+        if self._width:
+            height = self._tops[-1]
+            self._measure(first)
+            self.refresh(layout=self._tops[-1] != height)
+        elif self.is_mounted:
+            self.refresh(layout=True)
+
+    def _measure(self, first: int) -> None:
+        look, width = self._now(), self._width
+        pieces = self._document.pieces[first:]
+        del self._tops[first + 1 :], self._copied_tops[first + 1 :]
+        self._tops += list(accumulate((piece.height(width, look) for piece in pieces), initial=self._tops[-1]))[1:]
+        copied = (piece.copied_height(width, look) for piece in pieces)
+        self._copied_tops += list(accumulate(copied, initial=self._copied_tops[-1]))[1:]
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y`, with its places in the text for the mouse, and the selection."""
+        if not 0 <= y < self._tops[-1]:
+            return Strip.blank(self.size.width, self.visual_style.rich_style)
+        number, piece = self._piece_at(y)
+        laid = piece.laid(self._width, self._now())
+        line = laid[min(y - self._tops[number], len(laid) - 1)]
+        return self._placed(line, piece, self._copied_tops[number] + line.y)
+
+    def _piece_at(self, y: int) -> tuple[int, Piece]:
+        number = bisect_right(self._tops, y, hi=len(self._tops) - 1) - 1
+        return number, self._document.pieces[number]
+
+    def _placed(self, line: Laid, piece: Piece, y: int) -> Strip:
+        end = line.lead + cell_len(line.text)
+        lead, text, rest = line.strip.crop(0, line.lead), line.strip.crop(line.lead, end), line.strip.crop(end)
+        start = piece.mark_length + line.x
+        # A click before the text is a click on what is copied for it.
+        places = enumerate((segment.style or NO_STYLE, character) for segment in lead for character in segment.text)
+        before = [Segment(text, style + _place(min(n, start), y)) for n, (style, text) in places]
+        return Strip(
+            [*before, *self._selected(text, line.text, start, y).apply_offsets(start, y), *rest], line.strip.cell_length
+        )
+
+    def _selected(self, strip: Strip, text: str, start: int, y: int) -> Strip:
+        """`strip` with the selection, where it is in it: `text` is its text, from character `start` of copied line `y` on."""
+        selection = self.text_selection
+        span = None if selection is None else selection.get_span(y)
+        if span is None:
+            return strip
+        first = max(0, span[0] - start)
+        last = len(text) if span[1] < 0 else min(len(text), span[1] - start)
+        if first >= last:
+            return strip
+        style = Style.from_styles(self.screen.get_component_styles("screen--selection")).rich_style
+        left, right = cell_len(text[:first]), cell_len(text[:last])
+        lit = [Segment(segment.text, (segment.style or NO_STYLE) + style) for segment in strip.crop(left, right)]
+        return Strip([*strip.crop(0, left), *lit, *strip.crop(right)], strip.cell_length)
+
+    # Selection and links
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text, with what is copied for bullets, quotes, headings and fences."""
+        look = self._now()
+        lines = [line for piece in self._document.pieces for line in piece.copied(self._width, look)]
+        return selection.extract("\n".join(lines)), "\n\n"
+
+    def action_link(self, href: str) -> None:
+        """A link is told, and put on the clipboard; where to go is the reader's decision."""
+        self.app.copy_to_clipboard(href)
+        self.notify(visible_lines(href), title="Link copied", markup=False)
+
+
+def _place(x: int, y: int) -> RichStyle:
+    return RichStyle.from_meta({"offset": (x, y)})
