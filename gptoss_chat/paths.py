@@ -42,6 +42,11 @@ class Paths:
         return self.data / "history.db"
 
     @property
+    def panes_file(self) -> Path:
+        """Which panes the chat had, for --continue."""
+        return self.data / "panes.json"
+
+    @property
     def config_file(self) -> Path:
         """The settings, in TOML."""
         return self.config / "config.toml"

@@ -56,7 +56,9 @@ def chat(
     preset: Annotated[
         str | None, typer.Option("--preset", help="A set of settings from config.toml: [presets.NAME].")
     ] = None,
-    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
+    continue_: Annotated[
+        bool, typer.Option("--continue", "-c", help="Go on with the last conversation; the chat reopens its panes.")
+    ] = False,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with the conversation of this id.")] = None,
     system: Annotated[
         str | None, typer.Option("--system", help="Replaces the first line of the system message.")
@@ -111,6 +113,7 @@ def chat(
     if context.invoked_subcommand is not None:
         return
     from gptoss_chat.cli import oneshot
+    from gptoss_chat.cli.arrangement import ArrangementFile
     from gptoss_chat.cli.opening import conversation_of, open_chat, open_session
     from gptoss_chat.cli.options import Flags, Sampling, turn_options
     from gptoss_chat.settings import load_settings
@@ -160,5 +163,6 @@ def chat(
             session.start()
             code = oneshot.run_oneshot(session, asked)
         else:
-            code = open_chat(session, settings, flags, conversation_id, options_folder)
+            left = None if no_history else ArrangementFile(paths.panes_file)
+            code = open_chat(session, settings, flags, options_folder, conversation_id, left=left, reopen=continue_)
     raise typer.Exit(code)

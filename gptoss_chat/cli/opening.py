@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gptoss_chat.catalog import ModelEntry
     from gptoss_chat.chat.loading import LoadedModel, Loader
     from gptoss_chat.chat.session import Session
+    from gptoss_chat.cli.arrangement import ArrangementFile
     from gptoss_chat.cli.options import Flags
     from gptoss_chat.history import Store
     from gptoss_chat.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def open_plain_chat() -> int:
     """The chat with nothing but the settings, as `gptoss-chat` alone opens it; returns the exit code."""
+    from gptoss_chat.cli.arrangement import ArrangementFile
     from gptoss_chat.cli.options import Flags
     from gptoss_chat.settings import load_settings
 
@@ -33,11 +35,24 @@ def open_plain_chat() -> int:
     settings = load_settings(paths)
     settings = settings.with_preset(settings.preset)
     with open_session(paths, settings, None, no_history=False, later=True) as (session, folder):
-        return open_chat(session, settings, Flags(), None, folder)
+        return open_chat(session, settings, Flags(), folder, left=ArrangementFile(paths.panes_file))
 
 
-def open_chat(session: Session, settings: Settings, flags: Flags, conversation_id: str | None, folder: Path) -> int:
-    """Run the chat screen on the model in `folder`; returns the exit code. Raises UsageError where there is no terminal for it."""
+def open_chat(
+    session: Session,
+    settings: Settings,
+    flags: Flags,
+    folder: Path,
+    conversation_id: str | None = None,
+    *,
+    left: ArrangementFile | None = None,
+    reopen: bool = False,
+) -> int:
+    """Run the chat screen on the model in `folder`; returns the exit code.
+
+    `left` keeps which panes there are; with `reopen`, those of the last time come back, where their conversations are there
+    still, in the place of `conversation_id`. Raises UsageError where there is no terminal for it.
+    """
     if os.environ.get("TERM", "") in ("", "dumb") or not sys.stdout.isatty():
         raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
     from gptoss_chat.cli.desk import ConfigDesk
@@ -52,6 +67,8 @@ def open_chat(session: Session, settings: Settings, flags: Flags, conversation_i
         resume=conversation_id,
         shelf=_Shelf(settings, flags, folders),
         desk=ConfigDesk(Paths.of_user(), folders, flags),
+        arrangement=left.read(session.store) if left is not None and reopen else None,
+        keep=left.write if left is not None else None,
     ).run()
     return 0
 

@@ -23,6 +23,7 @@ from gptoss_chat.tui.screens.help import KeysScreen
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
     from gptoss_chat.settings import Settings
+    from gptoss_chat.tui.arrangement import Arrangement
     from gptoss_chat.tui.desk import Desk
     from gptoss_chat.tui.models import ModelShelf
 
@@ -47,6 +48,8 @@ class ChatApp(App[None]):
         resume: str | None = None,
         shelf: ModelShelf | None = None,
         desk: Desk | None = None,
+        arrangement: Arrangement | None = None,
+        keep: Callable[[Arrangement], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -56,6 +59,8 @@ class ChatApp(App[None]):
         self._resume = resume
         self._shelf = shelf
         self._desk = desk
+        self._arrangement = arrangement
+        self._keep = keep
         self._clock = clock
         self._quit_asked_s: float | None = None
         self.key_map = KeyMap(settings.keys)
@@ -80,13 +85,14 @@ class ChatApp(App[None]):
         screen = ChatScreen(
             self._session,
             self._options,
-            conversation_id=self._resume,
+            conversation_id=self._arrangement.places[0].conversation_id if self._arrangement else self._resume,
             show_reasoning=bool(self._settings.show_reasoning),
             clock=self._clock,
         )
         if self._shelf is not None:
             screen.shelf = self._shelf
         screen.desk = self._desk
+        screen.arrangement, screen.keep = self._arrangement, self._keep
         screen.pane.preset = in_force(self._settings, self._options)
         self.key_map.apply(screen._bindings)
         return screen

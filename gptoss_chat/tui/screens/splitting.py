@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from textual import work
 
 from gptoss_chat.chat.turn import Turn
+from gptoss_chat.tui.arrangement import Arrangement, Place
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.screens.listing import ListingScreen
 from gptoss_chat.tui.screens.tree import Chosen, TreeScreen
@@ -19,7 +20,47 @@ from gptoss_chat.tui.widgets.pane_heading import PaneHeading
 
 
 class SplittingScreen(ListingScreen):
-    """Splitting, closing and comparing."""
+    """Splitting, closing and comparing. `arrangement` is how the panes were left, `keep` notes how they are by now."""
+
+    arrangement: Arrangement | None = None
+    keep: Callable[[Arrangement], None] | None = None
+    _seen: Arrangement | None = None
+    _kept: Arrangement | None = None
+
+    # As they were left ---------------------------------------------------------------------------------------------
+
+    async def reopen(self) -> None:
+        """Bring back the panes, in the place of the first. The caller holds the order, and reloads them."""
+        left, first = self.arrangement, self.pane
+        if left is None or len(self.panes) > 1 or first.conversation_id != left.places[0].conversation_id:
+            return  # nothing to bring back, or the person was faster
+        first.leaf_id = left.places[0].leaf_id
+        for place in left.places[1:]:
+            new = self.new_pane(first.options, place.conversation_id, unfolded=first.transcript.unfolded)
+            new.leaf_id, new.preset = place.leaf_id, first.preset
+            divider = Divider()
+            await self.query_one("#panes").mount(divider, new)
+            self.panes.append(new)
+            self.dividers.append(divider)
+        self.stacked = left.stacked
+        self.activate(self.panes[left.active])
+        self.share_out([place.share for place in left.places])
+        self._show_comparing()
+        self.prompt.focus()
+
+    def keep_arrangement(self) -> None:
+        """Note the panes, once they have stood still for a moment; an empty chat leaves what was noted as it is."""
+        places = tuple(Place(pane.conversation_id, pane.leaf_id, pane.share) for pane in self.panes)
+        now = Arrangement(places, self.stacked, self.panes.index(self.pane))
+        if self.keep is not None and now == self._seen != self._kept and not now.is_empty:
+            self._kept = now
+            self._keep(self.keep, now)
+        self._seen = now
+
+    @work(group="keep")
+    async def _keep(self, keep: Callable[[Arrangement], None], now: Arrangement) -> None:
+        async with self.order:
+            await self.done(keep, now)
 
     # Coming and going ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,114 @@
+"""Panes come back as they were left, without those whose conversation is gone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gptoss_chat.cli.arrangement import ArrangementFile
+from gptoss_chat.errors import GptossChatError
+from gptoss_chat.history import Store
+from gptoss_chat.tui.arrangement import Arrangement, Place, from_json, to_json
+from tests.tui.conftest import MakeBench
+from tests.tui.test_list import talk
+
+SIZE = (140, 40)
+LONG_AGO_S, LATER_S = 1.0, 4e9
+
+
+def left_as(path: Path, arrangement: Arrangement, at_s: float = LATER_S) -> ArrangementFile:
+    """A file that was written at that time."""
+    file = ArrangementFile(path)
+    file.write(arrangement)
+    os.utime(path, (at_s, at_s))
+    return file
+
+
+async def test_panes_come_back_as_they_were_left(make_bench: MakeBench, store: Store, tmp_path: Path) -> None:
+    """What is in them, the branch, the split, the shares and the one with the keys."""
+    ids = [talk(store, title, title.lower(), "b") for title in ("One", "Two")]
+    older = store.path_to(store.conversation(ids[1]).leaf_id or "")[-1].id
+    user = store.node(older).parent_id or ""
+    other = store.begin_reply(ids[1], user, "scripted", "low", "{}")
+    store.finish_reply(other.id, status="complete", final="c", reasoning="", raw_ids=[], usage={})
+    file = ArrangementFile(tmp_path / "panes.json")
+    bench = make_bench(resume=ids[0])
+    bench.app._keep = file.write
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.answers == ["b"])
+        await pilot.press("alt+h")
+        await bench.until(pilot, lambda: len(bench.screen.panes) == 2 and bench.screen.panes[1].prompt.has_focus)
+        bench.screen.open_conversation(ids[1])
+        await bench.until(pilot, lambda: bench.answers == ["b", "c"])
+        await pilot.press("alt+left", "alt+plus")
+        await bench.until(pilot, lambda: bench.screen.pane.leaf_id == older)
+        wanted = Arrangement((Place(ids[0], bench.screen.panes[0].leaf_id, 0.45), Place(ids[1], older, 0.55)), True, 1)
+        await bench.until(pilot, lambda: file.read(store) == wanted)
+    again = make_bench()
+    again.app._arrangement, again.app._keep = file.read(store), file.write
+    async with again.app.run_test(size=SIZE) as pilot:
+        await again.until(pilot, lambda: again.answers == ["b", "b"])
+        first, second = again.screen.panes
+        assert (first.title, second.title) == ("One", "Two")
+        assert second.leaf_id == older
+        assert second.transcript.entries[-1].versions == 2
+        assert again.app.focused is second.prompt
+        assert first.region.bottom < second.region.y
+        assert second.size.height > first.size.height
+        await pilot.pause(0.3)
+    assert file.read(store) == wanted
+
+
+async def test_empty_chat_leaves_what_was_noted(make_bench: MakeBench, store: Store, tmp_path: Path) -> None:
+    """Who opens the chat by mistake and leaves it loses nothing."""
+    wanted = Arrangement((Place(talk(store, "One", "a", "b")), Place(None)))
+    file = left_as(tmp_path / "panes.json", wanted)
+    bench = make_bench()
+    bench.app._keep = file.write
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: "scripted" in bench.status())
+        await pilot.pause(0.3)
+    assert file.read(store) == wanted
+
+
+def test_gone_conversations_are_left_out(store: Store, tmp_path: Path) -> None:
+    """Deleted, or of another history; the keys are where they were, else in the first pane; with none left, no error."""
+    kept, gone = talk(store, "Kept", "a", "b"), talk(store, "Gone", "a", "b")
+    places = (Place(gone), Place("f" * 32), Place(kept, share=0.25), Place(None))
+    file = left_as(tmp_path / "panes.json", Arrangement(places, active=2))
+    store.delete(gone)
+    assert file.read(store) == Arrangement((Place(kept, share=0.25), Place(None)), active=0)
+    store.delete(kept)
+    assert file.read(store) is None
+
+
+def test_conversation_that_went_on_elsewhere_is_the_last_one(store: Store, tmp_path: Path) -> None:
+    """A later prompt with -p is what --continue means; one in a pane that is noted changes nothing."""
+    first = talk(store, "In a pane", "a", "b")
+    file = left_as(tmp_path / "panes.json", Arrangement((Place(first), Place(None))), at_s=LONG_AGO_S)
+    assert file.read(store) is not None
+    talk(store, "Later", "a", "b")
+    assert file.read(store) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[", "[]", "{}", '{"places": [], "stacked": false, "active": 0}', "null", "[" * 5000]
+    + [to_json(Arrangement((Place("a"),), active=at)) for at in (-1, 1)]
+    + [to_json(Arrangement((Place("a", share=share),))) for share in (0.0, -1.0, float("nan"), float("inf"))]
+    + [to_json(Arrangement((Place(3),)))]  # type: ignore[arg-type]
+    + [to_json(Arrangement((Place("a"),) * 17))],
+)  # fmt: skip
+def test_anything_else_in_the_file_is_no_arrangement(text: str, store: Store, tmp_path: Path) -> None:
+    """It is no loss, so it is no error either."""
+    (tmp_path / "panes.json").write_text(text)
+    assert from_json(text) is None
+    assert ArrangementFile(tmp_path / "panes.json").read(store) is None
+
+
+def test_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """The folder is gone."""
+    with pytest.raises(GptossChatError, match="Can't write"):
+        ArrangementFile(tmp_path / "nowhere" / "panes.json").write(Arrangement((Place("a"),)))
