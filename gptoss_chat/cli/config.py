@@ -49,6 +49,9 @@ def example() -> None:
     for field in FIELDS:
         print(f"\n# {field.help}." + (f" Left out: {field.unset}." if field.unset else ""))
         print(f"# It holds {field.when}.\n# {field.name} = {field.example}")
+    from gptoss_chat.tools.config import EXAMPLE, EXAMPLE_OFFERED
+
+    print(f"\n# Functions that a model may call; the tables below declare more of them.\n# {EXAMPLE_OFFERED}")
     print("\n# A preset: settings under a name, for --preset or the setting above.\n# [presets.careful]")
     print('# effort = "high"\n# temperature = 0')
     print('\n# Keys: several with commas, "" for none.\n# [keys]')
@@ -56,3 +59,6 @@ def example() -> None:
 
     for action in KeyMap().actions:
         print(f'# {setting_name(action)} = "{action.keys}"  # {action.help}')
+    print()
+    for line in EXAMPLE.splitlines():
+        print(line if line.startswith("#") or not line else f"# {line}")

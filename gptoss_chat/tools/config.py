@@ -1,17 +1,4 @@
-"""The tools that config.toml declares; it knows nothing of how they are run.
-
-tools = ["clock", "calculator", "weather"]   # what new conversations offer; a server's name means all of its tools
-
-[tool.weather]
-description = "Tells the weather of a city."
-parameters = { type = "object", properties = { city = { type = "string" } }, required = ["city"] }
-command = ["weather-now", "--brief"]         # no shell; the arguments are one JSON object on its stdin
-allow = "ask"                                # or "always"
-
-[mcp.files]
-command = ["npx", "-y", "@modelcontextprotocol/server-filesystem", "/home/me/notes"]
-env = { LANG = "C" }
-"""
+"""The tools that config.toml declares; it knows nothing of how they are run."""
 
 from __future__ import annotations
 
@@ -31,9 +18,38 @@ from gptoss_chat.tools.mcp import McpServerConfig
 from gptoss_chat.tools.toolbox import Toolbox
 from gptoss_chat.tools.values import Tool
 
+EXAMPLE_OFFERED = (
+    'tools = ["clock", "calculator", "weather"]  # what new conversations offer; a server stands for its tools'
+)
+EXAMPLE = """\
+# A tool of your own. There is no shell; the arguments are one JSON object on the command's stdin.
+[tool.weather]
+description = "Tells the weather of a city."
+parameters = { type = "object", properties = { city = { type = "string" } }, required = ["city"] }
+command = ["weather-now", "--brief"]
+allow = "ask"  # or "always": runs without a question
+timeout_s = 10.0
+output_characters = 16000  # longer output is an error
+
+# Of a built-in tool, what the model is told and whether it asks can be changed.
+[tool.clock]
+allow = "always"
+
+# An MCP server over stdio; needs the extra mcp.
+[mcp.files]
+command = ["npx", "-y", "@modelcontextprotocol/server-filesystem", "/home/me/notes"]
+env = { LANG = "C" }  # added to the few variables that a server is given
+allow = "ask"
+timeout_s = 30.0
+start_timeout_s = 30.0
+output_characters = 16000
+"""
+"""For config.toml, with every setting of a tool and of a server."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TOOL_KEYS = ("description", "parameters", "command", "allow", "timeout_s", "output_characters")
-_MCP_KEYS = ("command", "env", "allow", "timeout_s", "start_timeout_s", "output_characters")
+TOOL_KEYS = ("description", "parameters", "command", "allow", "timeout_s", "output_characters")
+MCP_KEYS = ("command", "env", "allow", "timeout_s", "start_timeout_s", "output_characters")
+"""What a table of each kind can hold."""
 
 
 def read_toolbox(paths: Paths) -> Toolbox:
@@ -76,7 +92,7 @@ class _Reader:
         return list(tables.items())
 
     def tool(self, name: str, table: Mapping[str, Any]) -> Tool:
-        self._keys("tool", name, table, _TOOL_KEYS)
+        self._keys("tool", name, table, TOOL_KEYS)
         known = BUILT_IN.get(name)
         function = known.function if known is not None else FunctionTool(name, "")
         if "description" in table:
@@ -102,7 +118,7 @@ class _Reader:
         return Tool(function, run, " ".join(command), allow, characters)
 
     def server(self, name: str, table: Mapping[str, Any]) -> McpServerConfig:
-        self._keys("mcp", name, table, _MCP_KEYS)
+        self._keys("mcp", name, table, MCP_KEYS)
         env = self._value("mcp", name, table, "env", dict, "a table of texts") if "env" in table else {}
         if not _is_texts(list(env.values())):
             raise self.wrong(f"[mcp.{name}] env is {env!r}.", "It must be a table of texts.", "mcp", name, "env")
