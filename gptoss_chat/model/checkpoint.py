@@ -22,7 +22,8 @@ from gptoss_chat.kernels.mxfp4 import dequantise
 from gptoss_chat.model.layout import MXFP4_BLOCK, ExpertFormat, Layout, Slot, layer_prefix, slots
 from gptoss_chat.model.safetensors_file import MappedFiles, TensorEntry, read_entries
 from gptoss_chat.model.spec import ModelSpec
-from gptoss_chat.model.transformer import DenseExperts, LayerWeights, Mxfp4Experts, Transformer
+from gptoss_chat.model.transformer import Transformer
+from gptoss_chat.model.weights import DenseExperts, LayerWeights, Mxfp4Experts
 
 # A model whose weights fit in this as float32 is expanded once, at load: its steps are then free of conversions.
 EXPAND_BYTES = 256 << 20

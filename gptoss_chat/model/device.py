@@ -79,7 +79,7 @@ def cuda_refusal() -> UsageError | None:
     if torch.cuda.is_available():
         return None
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:  # says what is wrong with the driver
         reason = str(error).splitlines()[0].rstrip(". ") if str(error) else "it has no reason"
         return UsageError(

@@ -5,6 +5,8 @@ T tokens, E experts a layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -14,9 +16,11 @@ PIN_MARGIN = 0.01  # of a pinned expert's score over the best other one (SteerMo
 
 
 class RouterSteering:
-    """A route for a model of that shape. Raises UsageError when such a model can't do it."""
+    """A route for a model of that shape, its layers' experts on `devices`. Raises UsageError when such a model can't do it."""
 
-    def __init__(self, route: Route, *, layers: int, experts: int, chosen: int, device: torch.device) -> None:
+    def __init__(
+        self, route: Route, *, layers: int, experts: int, chosen: int, devices: Sequence[torch.device]
+    ) -> None:
         check_route(route, layers=layers, experts=experts, chosen=chosen)
         self._chosen = tuple(chosen_in(route, layer, chosen) for layer in range(layers))
         self.width = max(chosen, *self._chosen)
@@ -26,8 +30,9 @@ class RouterSteering:
         for rule in route:
             if rule.action == "topk":
                 continue
-            at = torch.tensor(rule.experts, device=device)
             for layer in range(layers) if rule.layers is None else rule.layers:
+                device = devices[layer]
+                at = torch.tensor(rule.experts, device=device)
                 if rule.action == "pin":
                     mask_E = self._pinned.setdefault(layer, torch.zeros(experts, dtype=torch.bool, device=device))
                     mask_E[at] = True

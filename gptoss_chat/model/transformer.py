@@ -2,103 +2,34 @@
 
 T tokens, D model, V vocabulary, L layers, E experts, K of them a token, P pages, S = 32 slots a page, H / G query / key-value
 heads, C head size, A columns of the products before and after attention, N pages of a sequence. Arithmetic is float32; weights
-and cache keep their own types.
+and cache keep their own types. Weights say where they are used: activations go to where a layer's attention, its experts or the
+head lie.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gptoss_chat.kernels import backend_name, ops
+from gptoss_chat.kernels import backend_name, cuda, ops
 from gptoss_chat.kernels.int8 import Int8Matrix
+from gptoss_chat.model.decode_graph import DecodeGraph, Recorder, cuda_recorder
+from gptoss_chat.model.kv import PAGE_TOKENS, KVPool, new_pool
+from gptoss_chat.model.placement import Placement
 from gptoss_chat.model.rope import Rope
 from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
+from gptoss_chat.model.weights import LayerWeights
 
-PAGE_TOKENS = 32
+_Routing = list[tuple[Tensor, Tensor, Tensor]]  # of each layer: ids [T, K], weights [T, K], entropy [T]
+_log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Mxfp4Experts:
-    """A layer's experts as the checkpoint packs them; see `ops.moe_mxfp4` for the shapes."""
-
-    gate_up_blocks: Tensor
-    gate_up_scales: Tensor
-    gate_up_b: Tensor
-    down_blocks: Tensor
-    down_scales: Tensor
-    down_b: Tensor
-
-    def __call__(self, x_TD: Tensor, ids_TK: Tensor, weights_TK: Tensor, limit: float) -> Tensor:
-        """float32 [T, D]."""
-        return ops.moe_mxfp4(
-            x_TD,
-            ids_TK,
-            weights_TK,
-            self.gate_up_blocks,
-            self.gate_up_scales,
-            self.gate_up_b,
-            self.down_blocks,
-            self.down_scales,
-            self.down_b,
-            limit,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DenseExperts:
-    """A layer's experts in a float type; see `ops.moe_dense` for the shapes."""
-
-    gate_up: Tensor
-    gate_up_b: Tensor
-    down: Tensor
-    down_b: Tensor
-
-    def __call__(self, x_TD: Tensor, ids_TK: Tensor, weights_TK: Tensor, limit: float) -> Tensor:
-        """float32 [T, D]."""
-        return ops.moe_dense(x_TD, ids_TK, weights_TK, self.gate_up, self.gate_up_b, self.down, self.down_b, limit)
-
-
-@dataclass(frozen=True, slots=True)
-class LayerWeights:
-    """One block. Matrices are [outputs, inputs] of any float type or int8; all else is float32."""
-
-    attn_norm: Tensor
-    qkv_w: Tensor | Int8Matrix  # q, k, v rows stacked
-    qkv_b: Tensor
-    sinks: Tensor
-    out_w: Tensor | Int8Matrix
-    out_b: Tensor
-    mlp_norm: Tensor
-    router_w: Tensor
-    router_b: Tensor
-    experts: Mxfp4Experts | DenseExperts
-
-
-@dataclass(frozen=True, slots=True)
-class KVPool:
-    """Keys (rotated) and values of each layer, [P, S, G, C], where the layer's attention is computed.
-
-    On the CPU memory is touched only where a page is written.
-    """
-
-    k: tuple[Tensor, ...]
-    v: tuple[Tensor, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all pages of all layers."""
-        return sum(layer.nbytes for layer in (*self.k, *self.v))
-
-    def copy_page(self, source: int, target: int) -> None:
-        """Make page `target` what page `source` is, in every layer."""
-        for layer in (*self.k, *self.v):
-            layer[target] = layer[source]
+# Prompt tokens at a time: what a GPU's products need to be busy, and what a CPU does in a moment.
+_DEVICE_CHUNK, _HOST_CHUNK = 1024, 256
 
 
 class Transformer:
@@ -121,12 +52,38 @@ class Transformer:
         self._norm_D = norm
         self._head_VD = head
         self._rope = Rope(spec.rope, spec.head_dim)
+        self._devices = (*(device for layer in layers for device in layer.devices), norm.device)
+        self._split = len(set(self._devices)) > 1
+        self._record: Recorder | None = None
+        if self.placement.whole and norm.is_cuda and cuda.registered():
+            self._record = cuda_recorder(norm.device)
+        self._recorded: tuple[KVPool, DecodeGraph] | None = None
         self._windows = tuple(spec.window if kind == SLIDING else 0 for kind in spec.layer_types)
+
+    @property
+    def device(self) -> torch.device | None:
+        """The device that holds the model or a part of it; None where all of it is the CPU's."""
+        return next((device for device in self._devices if device.type != "cpu"), None)
+
+    @property
+    def placement(self) -> Placement:
+        """What of it is on that device."""
+        there = [device.type != "cpu" for device in self._devices]
+        return Placement(tuple(there[:-1:2]), tuple(there[1:-1:2]), there[-1])
+
+    @property
+    def prefill_chunk(self) -> int:
+        """How many prompt tokens one call should bring."""
+        return _DEVICE_CHUNK if self.placement.whole else _HOST_CHUNK
 
     @property
     def backend(self) -> str:
         """What computes, in words for the user."""
-        return backend_name(self._embedding_VD.device)
+        if self.device is None:
+            return backend_name(torch.device("cpu"))
+        if self.placement.whole:
+            return backend_name(self.device)
+        return f"{backend_name(self.device)}, {self.placement.describe()}; {backend_name(torch.device('cpu'))}"
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -148,11 +105,8 @@ class Transformer:
         return weights + seen * self.kv_bytes_per_token // spec.layers
 
     def new_kv_pool(self, pages: int) -> KVPool:
-        """An uninitialised pool of `pages` pages; costs address space, not memory, until written."""
-        spec = self.spec
-        shape = (2, spec.layers, pages, PAGE_TOKENS, spec.kv_heads, spec.head_dim)
-        k, v = torch.empty(shape, dtype=self.kv_dtype).unbind()
-        return KVPool(k.unbind(), v.unbind())
+        """An uninitialised pool of `pages` pages; on the CPU it costs address space, not memory, until written."""
+        return new_pool(pages, self.spec.kv_heads, self.spec.head_dim, self.kv_dtype, self._devices[:-1:2])
 
     def steering_for(self, route: Route) -> RouterSteering:
         """What `forward` takes for a route. Raises UsageError when this model can't do it."""
@@ -162,7 +116,7 @@ class Transformer:
             layers=spec.layers,
             experts=spec.experts,
             chosen=spec.experts_per_token,
-            device=self._embedding_VD.device,
+            devices=self._devices[1:-1:2],
         )
 
     @torch.inference_mode()
@@ -186,40 +140,130 @@ class Transformer:
         own K), and places that a layer leaves empty hold NO_EXPERT and weight 0. `entropy_out` (float [T, L]) is filled with
         the entropy in bits of the router's softmax over all experts.
         """
-        spec = self.spec
         rope_TC = self._rope.rows(start, ids_T.shape[0])
-        routes: list[tuple[Tensor, Tensor]] = []
-        entropies: list[Tensor] = []
+        x_TD = self._embedding_VD[ids_T].float()
+        if self._record is not None and len(x_TD) == 1 and steering is None and not all_logits:
+            graph = self._graph(kv)
+            if graph is not None:
+                logits_V, experts_LK, weights_LK, entropy_L = graph.run(x_TD, rope_TC, page_table_N, start)
+                if entropy_out is not None:
+                    entropy_out[0] = entropy_L
+                return logits_V, experts_LK[None], weights_LK[None]
 
-        x_TD, delta_TD = self._embedding_VD[ids_T].float(), None
+        device = self._devices[0]
+        if device.type != "cpu":
+            x_TD, rope_TC, page_table_N = x_TD.to(device), rope_TC.to(device), page_table_N.to(device)
+        x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering)
+        if not all_logits:
+            x_TD, delta_TD = x_TD[-1:], delta_TD[-1:]
+        logits_TV = self._logits(x_TD, delta_TD).cpu()
+        if entropy_out is not None:
+            entropy_out.copy_(_stacked([entropy for _, _, entropy in routing]))
+        ids, weights = [ids for ids, _, _ in routing], [weights for _, weights, _ in routing]
+        if steering is not None:
+            ids = [_filled(layer, steering.width, NO_EXPERT) for layer in ids]
+            weights = [_filled(layer, steering.width, 0) for layer in weights]
+        experts_TLK, weights_TLK = _stacked(ids).to(torch.uint8), _stacked(weights).to(torch.float16)
+        return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
+
+    def _layers_pass(
+        self,
+        x_TD: Tensor,
+        rope_TC: Tensor,
+        page_table_N: Tensor,
+        start: int | Tensor,
+        kv: KVPool,
+        steering: RouterSteering | None = None,
+    ) -> tuple[Tensor, Tensor, _Routing]:
+        """Through every layer: the hidden values (float32 [T, D]), what the last experts add to them, and the routing."""
+        spec, delta_TD, routing = self.spec, None, []
+        near = {x_TD.device: (rope_TC, page_table_N)}
         for layer, w in enumerate(self._layers):
+            if self._split:
+                device = self._devices[2 * layer]
+                x_TD, delta_TD = _carried(x_TD, delta_TD, device)
+                if device not in near:
+                    near[device] = (rope_TC.to(device), page_table_N.to(device))
+                rope_TC, page_table_N = near[device]
             h_TD = ops.rms_norm(x_TD, w.attn_norm, spec.eps, delta_TD)
             qkv_TA = ops.linear(h_TD, w.qkv_w, w.qkv_b)
             k_PSGC, v_PSGC = kv.k[layer], kv.v[layer]
             q_THC = ops.rope_store(qkv_TA, rope_TC, page_table_N, start, k_PSGC, v_PSGC)
             mixed_TA = ops.attention(q_THC, k_PSGC, v_PSGC, page_table_N, start, self._windows[layer], w.sinks)
-            h_TD = ops.rms_norm(x_TD, w.mlp_norm, spec.eps, ops.linear(mixed_TA, w.out_w, w.out_b))
+            delta_TD = ops.linear(mixed_TA, w.out_w, w.out_b)
+            if self._split:
+                x_TD, delta_TD = _carried(x_TD, delta_TD, self._devices[2 * layer + 1])
+            h_TD = ops.rms_norm(x_TD, w.mlp_norm, spec.eps, delta_TD)
 
             scores_TE = ops.linear(h_TD, w.router_w, w.router_b)
             if steering is not None:
                 scores_TE = steering.apply(layer, scores_TE)
             chosen = spec.experts_per_token if steering is None else steering.chosen(layer)
             ids_TK, weights_TK, entropy_T = ops.route(scores_TE, chosen)
-            routes.append((ids_TK, weights_TK))
-            entropies.append(entropy_T)
+            routing.append((ids_TK, weights_TK, entropy_T))
             delta_TD = w.experts(h_TD, ids_TK, weights_TK, spec.swiglu_limit)
-
         assert delta_TD is not None
-        if not all_logits:
-            x_TD, delta_TD = x_TD[-1:], delta_TD[-1:]
-        logits_TV = ops.linear(ops.rms_norm(x_TD, self._norm_D, spec.eps, delta_TD), self._head_VD)
-        if entropy_out is not None:
-            entropy_out.copy_(torch.stack(entropies, dim=1))
-        if steering is not None:
-            routes = [(_filled(ids, steering.width, NO_EXPERT), _filled(w, steering.width, 0)) for ids, w in routes]
-        experts_TLK = torch.stack([ids for ids, _ in routes], dim=1).to(torch.uint8)
-        weights_TLK = torch.stack([weights for _, weights in routes], dim=1).to(torch.float16)
-        return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
+        return x_TD, delta_TD, routing
+
+    def _logits(self, x_TD: Tensor, delta_TD: Tensor | None) -> Tensor:
+        """float32 [T, V], where the head is."""
+        if self._split:
+            x_TD, delta_TD = _carried(x_TD, delta_TD, self._devices[-1])
+        return ops.linear(ops.rms_norm(x_TD, self._norm_D, self.spec.eps, delta_TD), self._head_VD)
+
+    def _graph(self, kv: KVPool) -> DecodeGraph | None:
+        """A decode step on `kv` as one recording, made at its first use; None where it can't be made."""
+        if self._recorded is not None and self._recorded[0] is kv:
+            return self._recorded[1]
+        assert self._record is not None
+        spec = self.spec
+
+        def step(
+            x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor
+        ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            x_1D, delta_1D, routing = self._layers_pass(x_1D, rope_1C, page_table_N, position_1, kv)
+            ids, weights, entropies = (torch.cat(parts) for parts in zip(*routing, strict=True))
+            return self._logits(x_1D, delta_1D)[0], ids, weights, entropies
+
+        try:
+            graph = DecodeGraph(
+                step,
+                self._record,
+                self._devices[0],
+                hidden=spec.hidden,
+                head_dim=spec.head_dim,
+                pages=-(-spec.context_limit // PAGE_TOKENS),
+                vocab=spec.vocab,
+                layers=spec.layers,
+                chosen=spec.experts_per_token,
+            )
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # what a recording can't hold runs, slower, as it is
+            _log.warning("tokens are decoded without a CUDA graph", exc_info=True)
+            self._record = None
+            return None
+        self._recorded = (kv, graph)
+        return graph
+
+
+def _carried(x_TD: Tensor, delta_TD: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Hidden values and what is still to be added to them, on `device`: as one where they have to go there."""
+    if x_TD.device == device:
+        return x_TD, delta_TD
+    if delta_TD is not None:
+        x_TD += delta_TD
+    return x_TD.to(device), None
+
+
+def _stacked(layers: list[Tensor]) -> Tensor:
+    """[T, L, ...] on the CPU; what lies on a device comes from there in one copy."""
+    away = [place for place, layer in enumerate(layers) if not layer.is_cpu]
+    if away:
+        layers = list(layers)
+        for place, came in zip(away, torch.stack([layers[place] for place in away]).cpu(), strict=True):
+            layers[place] = came
+    return torch.stack(layers, dim=1)
 
 
 def _filled(values_TK: Tensor, width: int, value: int) -> Tensor:

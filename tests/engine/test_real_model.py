@@ -13,8 +13,9 @@ import torch
 from gptoss_chat.engine.engine import Engine
 from gptoss_chat.engine.types import GenerateRequest, SamplingParams
 from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.kv import KVPool
 from gptoss_chat.model.synthetic import write_synthetic
-from gptoss_chat.model.transformer import KVPool, Transformer
+from gptoss_chat.model.transformer import Transformer
 
 from .conftest import ask, collect
 

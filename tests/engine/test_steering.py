@@ -183,7 +183,7 @@ def test_rules_that_the_model_can_not_follow_end_the_answer(model: Transformer, 
 def test_scores_change_as_the_rules_say() -> None:
     """Only of the named layers and experts, by the exact amounts; several rules add up."""
     route = parse_route("boost 0:1 2; boost 0-1:1,2 -0.5; ban 1:3; pin 2:0")
-    steering = RouterSteering(route, layers=4, experts=5, chosen=2, device=torch.device("cpu"))
+    steering = RouterSteering(route, layers=4, experts=5, chosen=2, devices=[torch.device("cpu")] * 4)
     scores = torch.arange(10.0).view(2, 5)
     assert torch.equal(steering.apply(0, scores), scores + torch.tensor([0, 1.5, -0.5, 0, 0]))
     assert torch.equal(steering.apply(1, scores), scores + torch.tensor([0, -0.5, -0.5, -torch.inf, 0]))

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from gptoss_chat.kernels import backend
 from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.kv import PAGE_TOKENS, KVPool
 from gptoss_chat.model.layout import Layout
 from gptoss_chat.model.spec import FULL, SLIDING, ModelSpec, RopeSpec
 from gptoss_chat.model.synthetic import preset, write_synthetic
-from gptoss_chat.model.transformer import PAGE_TOKENS, KVPool, Transformer
+from gptoss_chat.model.transformer import Transformer
 
 YARN = RopeSpec(150000.0, factor=32.0, original_context=4096)
 TRUNCATED = RopeSpec(10000.0, factor=4.0, original_context=256, beta_fast=16.0, beta_slow=2.0, truncate=True)

@@ -31,7 +31,8 @@ from gptoss_chat.harmony.messages import (
 from gptoss_chat.harmony.parser import MessageStarted, StreamParser, TextDelta
 from gptoss_chat.harmony.render import render
 from gptoss_chat.model.checkpoint import load_model
-from gptoss_chat.model.transformer import PAGE_TOKENS, Transformer
+from gptoss_chat.model.kv import PAGE_TOKENS
+from gptoss_chat.model.transformer import Transformer
 
 _MOST_NEW = 256
 

@@ -1,0 +1,129 @@
+"""One token's pass through a model that is whole on one device, recorded once and replayed; knows nothing of layers or weights.
+
+What a step needs goes over in one copy, and what comes of it comes back in one. D model, C head size, N pages of the longest
+sequence, V vocabulary, L layers, K experts a token.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+_ALIGNMENT = 16
+Field = tuple[torch.dtype, tuple[int, ...]]
+Step = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+"""From x float32 [1, D] (which it may change), rope float32 [1, C], page table int32 [N] and position int64 [1] to float32 logits [V],
+experts [L, K], weights [L, K] and entropy [L], all on the device. It must not wait for the device."""
+Recorder = Callable[[Callable[[], None]], Callable[[], None]]
+"""From work on a device to a function that does it again, on the same memory."""
+
+
+def cuda_recorder(device: torch.device) -> Recorder:
+    """Records a CUDA graph on `device`, after running the work twice: kernels are compiled at their first call."""
+
+    def record(work: Callable[[], None]) -> Callable[[], None]:
+        with torch.cuda.device(device):
+            before, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            aside.wait_stream(before)
+            with torch.cuda.stream(aside):
+                work()
+                work()
+            before.wait_stream(aside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                work()
+        return graph.replay
+
+    return record
+
+
+def fields_of(raw: Tensor, fields: Sequence[Field]) -> list[Tensor]:
+    """Views of bytes (uint8 [slab_bytes(fields)]) as tensors, one after the other."""
+    views, offset = [], 0
+    for dtype, shape in fields:
+        end = offset + math.prod(shape) * dtype.itemsize
+        views.append(raw[offset:end].view(dtype).view(shape))
+        offset = _aligned(end)
+    return views
+
+
+def slab_bytes(fields: Sequence[Field]) -> int:
+    """How many bytes hold them all."""
+    total = 0
+    for dtype, shape in fields:
+        total = _aligned(total + math.prod(shape) * dtype.itemsize)
+    return total
+
+
+def _aligned(count: int) -> int:
+    return -(-count // _ALIGNMENT) * _ALIGNMENT
+
+
+class DecodeGraph:
+    """A recorded step. Not thread-safe."""
+
+    def __init__(
+        self,
+        step: Step,
+        record: Recorder,
+        device: torch.device,
+        *,
+        hidden: int,
+        head_dim: int,
+        pages: int,
+        vocab: int,
+        layers: int,
+        chosen: int,
+    ) -> None:
+        self._device = device
+        self._pinned = device.type == "cuda"
+        inputs: list[Field] = [
+            (torch.float32, (1, hidden)),
+            (torch.float32, (1, head_dim)),
+            (torch.int32, (pages,)),
+            (torch.int64, (1,)),
+        ]
+        self._outputs: list[Field] = [
+            (torch.float32, (vocab,)),
+            (torch.uint8, (layers, chosen)),
+            (torch.float16, (layers, chosen)),
+            (torch.float32, (layers,)),
+        ]
+        self._host_in = torch.zeros(slab_bytes(inputs), dtype=torch.uint8, pin_memory=self._pinned)
+        self._host_fields = fields_of(self._host_in, inputs)
+        self._device_in = torch.zeros_like(self._host_in, device=device, pin_memory=False)
+        self._device_out = torch.empty(slab_bytes(self._outputs), dtype=torch.uint8, device=device)
+        x_1D, *rest = fields_of(self._device_in, inputs)
+        outcome = fields_of(self._device_out, self._outputs)
+
+        def work() -> None:
+            for place, value in zip(outcome, step(x_1D.clone(), *rest), strict=True):
+                place.copy_(value)
+
+        self._replay = record(work)
+
+    def run(
+        self, x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """One step, from tensors of the CPU to tensors of the CPU that are the caller's own.
+
+        page_table may be shorter than the N of the recording. Returns logits float32 [V], experts uint8 [L, K], weights
+        float16 [L, K], entropy float32 [L].
+        """
+        x_place, rope_place, table_place, position_place = self._host_fields
+        x_place.copy_(x_1D)
+        rope_place.copy_(rope_1C)
+        table_place[: len(page_table_N)].copy_(page_table_N)
+        position_place.fill_(position)
+        self._device_in.copy_(self._host_in, non_blocking=True)
+        self._replay()
+        # Pinned blocks are kept by torch: this takes one that is no longer held, not new memory.
+        host_out = torch.empty(len(self._device_out), dtype=torch.uint8, pin_memory=self._pinned)
+        host_out.copy_(self._device_out, non_blocking=True)
+        if self._pinned:
+            torch.cuda.current_stream(self._device).synchronize()
+        logits_V, experts_LK, weights_LK, entropy_L = fields_of(host_out, self._outputs)
+        return logits_V, experts_LK, weights_LK, entropy_L
