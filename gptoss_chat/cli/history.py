@@ -101,24 +101,20 @@ def export(
 def import_(file: Path) -> None:
     """Add the conversations of a file: JSON or JSON Lines of `history export`, or ChatGPT's export.
 
-    Of ChatGPT's, give the zip or its conversations.json; every branch is kept. A conversation that is here already, or was
-    deleted here, is left as it is, so importing twice changes nothing. A malformed file changes nothing either. Markdown can't
-    be imported: it holds one branch, and no ids and times.
+    Of ChatGPT's, give the zip or its conversations.json; every branch is kept. A conversation that is here already gets the
+    messages that are new there; nothing that is here is changed, and one that was deleted here stays deleted. A malformed file
+    changes nothing. Markdown can't be imported: it holds one branch, and no ids and times.
     """
-    from gptoss_chat.history.importing import import_file
+    from gptoss_chat.history.importing import Tally, import_file
 
-    counts = {"added": 0, "here": 0, "empty": 0}
+    tally = Tally()
     with opened_store() as store:
         for imported in import_file(store, file):
-            counts[imported.outcome] += 1
-            if imported.conversation is not None and imported.outcome == "added":
-                print(f"{imported.conversation.id[:8]}  {printable(imported.conversation.title)}")
-    told = [f"{counts['added']} imported"]
-    if counts["here"]:
-        told.append(f"{counts['here']} here already or deleted, and left as they are")
-    if counts["empty"]:
-        told.append(f"{counts['empty']} without a message left out")
-    print("; ".join(told) + ".")
+            tally.count(imported)
+            if imported.conversation is not None and imported.outcome in ("added", "grown"):
+                gained = f"  {imported.messages} more" if imported.outcome == "grown" else ""
+                print(f"{imported.conversation.id[:8]}  {printable(imported.conversation.title)}{gained}")
+    print(tally.sentence())
 
 
 @app.command()

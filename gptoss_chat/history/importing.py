@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, assert_never, cast
 
 from gptoss_chat.errors import HistoryError, UsageError
 from gptoss_chat.history.chatgpt import from_chatgpt, is_chatgpt
@@ -26,18 +26,61 @@ _MEMBER = re.compile(r"(.*/)?conversations(-\d+)?\.json")  # the large exports a
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one conversation: "here" means that it is in the history already, "empty" that nothing in it is shown."""
+    """What became of one conversation, and how many messages are new.
+
+    "grown" means that it was here before, "here" that nothing in it is new, or that it was deleted here, "empty" that nothing
+    in it is shown.
+    """
 
     conversation: Conversation | None
-    outcome: Literal["added", "here", "empty"]
+    outcome: Literal["added", "grown", "here", "empty"]
+    messages: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what became of the conversations of a file."""
+
+    added: int = 0
+    grown: int = 0
+    messages: int = 0  # that those which had grown gained
+    here: int = 0
+    empty: int = 0
+
+    def count(self, imported: Imported) -> None:
+        """One more."""
+        match imported.outcome:
+            case "added":
+                self.added += 1
+            case "grown":
+                self.grown += 1
+                self.messages += imported.messages
+            case "here":
+                self.here += 1
+            case "empty":
+                self.empty += 1
+            case _:
+                assert_never(imported.outcome)
+
+    def sentence(self) -> str:
+        """For a person."""
+        told = [f"{self.added} imported"]
+        if self.grown:
+            told.append(f"{self.grown} went on by {self.messages} message{'' if self.messages == 1 else 's'}")
+        if self.here:
+            told.append(f"{self.here} here already or deleted, and left as they are")
+        if self.empty:
+            told.append(f"{self.empty} without a message left out")
+        return "; ".join(told) + "."
 
 
 def import_file(store: Store, path: Path) -> Iterator[Imported]:
     """Add the conversations of a file: JSON or JSON Lines of `history export`, ChatGPT's conversations.json, or its zip.
 
     The whole file is read once before anything is written, so that a malformed one changes nothing; then each conversation
-    is written whole or not at all, and other windows can write between them. One that is here already, or was deleted, stays
-    as it is. Raises HistoryError, naming what is wrong, and UsageError where the file can't be read.
+    is written whole or not at all, and other windows can write between them. One that is here already gets the messages that
+    are new; all that is here stays as it is, and one that was deleted stays deleted. Raises HistoryError, naming what is wrong,
+    and UsageError where the file can't be read.
     """
     with ExitStack() as open_files:
         file = _opened(path, open_files)
@@ -47,8 +90,8 @@ def import_file(store: Store, path: Path) -> Iterator[Imported]:
             if incoming is None:
                 yield Imported(None, "empty")
             else:
-                added = store.insert(incoming.conversation, incoming.nodes, incoming.routes)
-                yield Imported(incoming.conversation, "added" if added else "here")
+                taken = store.take_in(incoming)
+                yield Imported(incoming.conversation, taken.outcome, taken.messages)
 
 
 def read_conversation(value: dict[str, Any]) -> Incoming | None:

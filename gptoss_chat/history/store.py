@@ -5,23 +5,23 @@ One connection behind one lock: safe from several threads. Several processes may
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sqlite3
 import threading
 import time
 import uuid
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gptoss_chat.errors import HistoryError
-from gptoss_chat.history import listing
+from gptoss_chat.history import listing, merging
 from gptoss_chat.history.database import is_damage, note_damage, open_database, told
+from gptoss_chat.history.merging import Taken
 from gptoss_chat.history.owner import is_alive, own_name
-from gptoss_chat.history.values import Conversation, Hit, Listed, Node, ToolCall
+from gptoss_chat.history.rows import node_of, pack, put_calls, storable
+from gptoss_chat.history.values import Conversation, Hit, Incoming, Listed, Node, ToolCall
 
 _NODE = (
     "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling, "
@@ -63,7 +63,7 @@ class Store:
         with self._write() as db:
             db.execute(
                 f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (conversation.id, _storable(title), model, date, now, now, None),
+                (conversation.id, storable(title), model, date, now, now, None),
             )
         return conversation
 
@@ -95,7 +95,7 @@ class Store:
     def rename(self, conversation_id: str, title: str) -> None:
         """Give a conversation another title."""
         with self._write() as db:
-            db.execute("UPDATE conversation SET title = ? WHERE id = ?", (_storable(title), conversation_id))
+            db.execute("UPDATE conversation SET title = ? WHERE id = ?", (storable(title), conversation_id))
 
     def pin(self, conversation_id: str, pinned: bool) -> None:
         """Keep a conversation at the top of the list, or no more."""
@@ -153,10 +153,10 @@ class Store:
         """Save what is written of a reply so far; cheap enough for several times a second. `calls` None: as last saved."""
         with self._write() as db:
             if calls is not None:
-                _put_calls(db, node_id, calls)
+                put_calls(db, node_id, calls)
             db.execute(
                 "UPDATE node SET text = ?, reasoning = ?, raw_ids = ? WHERE id = ?",
-                (_storable(text), _storable(reasoning), _pack(raw_ids), node_id),
+                (storable(text), storable(reasoning), pack(raw_ids), node_id),
             )
 
     def set_sampling(self, node_id: str, sampling: str) -> None:
@@ -179,18 +179,18 @@ class Store:
         """Close a reply, in one transaction. What is None stays as it was last saved."""
         changes: dict[str, Any] = {"status": str(status), "owner": None}
         if final is not None:
-            changes["text"] = _storable(final)
+            changes["text"] = storable(final)
         if reasoning is not None:
-            changes["reasoning"] = _storable(reasoning)
+            changes["reasoning"] = storable(reasoning)
         if raw_ids is not None:
-            changes["raw_ids"] = _pack(raw_ids)
+            changes["raw_ids"] = pack(raw_ids)
         if usage is not None:
             changes["usage"] = json.dumps(usage)
         with self._write() as db:
             names = ", ".join(f"{name} = ?" for name in changes)
             db.execute(f"UPDATE node SET {names} WHERE id = ?", (*changes.values(), node_id))
             if calls is not None:
-                _put_calls(db, node_id, calls)
+                put_calls(db, node_id, calls)
             if routes is not None:
                 db.execute("INSERT OR REPLACE INTO routes (node_id, blob) VALUES (?, ?)", (node_id, routes))
             db.execute(
@@ -204,7 +204,7 @@ class Store:
             row = db.execute(f"SELECT {_NODE} FROM node WHERE id = ?", (node_id,)).fetchone()
         if row is None:
             raise HistoryError(f"There is no message '{node_id}'.", "It may have been deleted by another window.")
-        return _node(row)
+        return node_of(row)
 
     def path_to(self, node_id: str) -> list[Node]:
         """The messages from the root to `node_id`."""
@@ -217,7 +217,7 @@ class Store:
                     SELECT {names} FROM up JOIN node ON node.id = up.id ORDER BY depth DESC""",
                 (node_id,),
             ).fetchall()
-        return [_node(row) for row in rows]
+        return [node_of(row) for row in rows]
 
     def children(self, node_id: str | None, conversation_id: str | None = None) -> list[Node]:
         """The messages under `node_id`, oldest first; with None, the first prompts of `conversation_id`."""
@@ -229,7 +229,7 @@ class Store:
                     f"SELECT {_NODE} FROM node WHERE parent_id IS NULL AND conversation_id = ? ORDER BY seq",
                     (conversation_id,),
                 ).fetchall()
-        return [_node(row) for row in rows]
+        return [node_of(row) for row in rows]
 
     def siblings(self, node_id: str) -> list[Node]:
         """The messages that share `node_id`'s parent, itself included, oldest first."""
@@ -240,29 +240,12 @@ class Store:
         """Every message of a conversation, oldest first: a parent before its children."""
         with self._read() as db:
             rows = db.execute(f"SELECT {_NODE} FROM node WHERE conversation_id = ? ORDER BY seq", (conversation_id,))
-            return [_node(row) for row in rows.fetchall()]
+            return [node_of(row) for row in rows.fetchall()]
 
-    def insert(self, conversation: Conversation, nodes: Sequence[Node], routes: Mapping[str, bytes]) -> bool:
-        """Add a conversation from elsewhere, whole or not at all; parents stand before their children.
-
-        False, and nothing changed, where a conversation with its id is here already, deleted ones included.
-        """
+    def take_in(self, incoming: Incoming) -> Taken:
+        """Add a conversation from elsewhere, or what it has gained to the one of its id: all of it or nothing."""
         with self._write() as db:
-            if db.execute("SELECT 1 FROM conversation WHERE id = ?", (conversation.id,)).fetchone():
-                return False
-            columns = [
-                _storable(value) if isinstance(value, str) else value for value in dataclasses.astuple(conversation)
-            ]
-            db.execute(f"INSERT INTO conversation ({_CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?)", columns)
-            for node in nodes:
-                values = {**dataclasses.asdict(node), "raw_ids": _pack(node.raw_ids)}
-                values["usage"] = None if node.usage is None else json.dumps(node.usage)
-                del values["calls"]
-                row = [_storable(value) if isinstance(value, str) else value for value in values.values()]
-                db.execute(f"INSERT INTO node ({', '.join(values)}) VALUES ({', '.join('?' * len(row))})", row)
-                _put_calls(db, node.id, node.calls)
-            db.executemany("INSERT INTO routes (node_id, blob) VALUES (?, ?)", routes.items())
-        return True
+            return merging.take_in(db, incoming)
 
     def leaf_under(self, node_id: str) -> str:
         """The end of the branch that was written last under `node_id`."""
@@ -318,7 +301,7 @@ class Store:
                     conversation_id,
                     parent_id,
                     role,
-                    _storable(text),
+                    storable(text),
                     status,
                     owner,
                     model,
@@ -370,36 +353,3 @@ class Store:
                 if db.in_transaction:  # a full disk has rolled back already
                     db.execute("ROLLBACK")
                 raise
-
-
-def _node(row: sqlite3.Row) -> Node:
-    values = dict(row)
-    values["raw_ids"] = _unpack(values["raw_ids"])
-    values["usage"] = json.loads(values["usage"]) if values["usage"] else None
-    values["calls"] = tuple(ToolCall(*call) for call in json.loads(values["calls"])) if values["calls"] else ()
-    return Node(**values)
-
-
-def _put_calls(db: sqlite3.Connection, node_id: str, calls: Sequence[ToolCall]) -> None:
-    if calls:
-        rows = json.dumps(
-            [dataclasses.astuple(call) for call in calls]
-        )  # in ASCII: no lone surrogate can be in the way
-        db.execute("INSERT OR REPLACE INTO calls (node_id, calls) VALUES (?, ?)", (node_id, rows))
-    else:
-        db.execute("DELETE FROM calls WHERE node_id = ?", (node_id,))
-
-
-def _pack(ids: Sequence[int]) -> bytes:
-    return array("I", ids).tobytes()
-
-
-def _unpack(blob: bytes) -> tuple[int, ...]:
-    ids = array("I")
-    ids.frombytes(blob)
-    return tuple(ids)
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates can't be stored as UTF-8."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")

@@ -58,6 +58,17 @@ def test_import_tells_what_it_did_and_text_stays_data(paths: Paths, tmp_path: Pa
     assert invoke("show", "6540d0d6") == shown
 
 
+def test_second_import_tells_what_it_added(paths: Paths, tmp_path: Path) -> None:
+    """A conversation that went on: its title, and how many messages are new."""
+    file = tmp_path / "conversations.json"
+    nodes = [("u", None, message("user", "one")), ("a", "u", message("assistant", "two"))]
+    file.write_text(json.dumps([talk(nodes, "a")]))
+    invoke("import", str(file))
+    file.write_text(json.dumps([talk([*nodes, ("v", "a", message("user", "three"))], "v")]))
+    assert invoke("import", str(file)) == "6540d0d6  Zoo  1 more\n0 imported; 1 went on by 1 message.\n"
+    assert "three" in invoke("show", "6540d0d6")
+
+
 @pytest.mark.parametrize("content", ["# Zoo\n\n## You\n\nhello\n", '[{"mapping": 3}]', "", "[{"])
 def test_malformed_file_is_one_sentence_and_exit_1(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str

@@ -12,7 +12,7 @@ import pytest
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Node, Store, ToolCall
-from tests.history.conftest import take
+from tests.history.conftest import exchange, take
 
 
 def message(role: str, *parts: Any, **more: Any) -> dict[str, Any]:
@@ -174,6 +174,64 @@ def test_zip_with_several_files_is_read_and_again_changes_nothing(store: Store, 
     assert outcomes == ["here", "empty", "here"]
     store.undelete("6540d0d62f4c8005a5a16f6f6f6f6f6f")
     assert [store.nodes(found.id) for found in store.conversations()] == before
+
+
+def test_conversation_that_went_on_there_gains_its_new_messages(store: Store, tmp_path: Path) -> None:
+    """Below what they answer, and shown where the branch that is shown goes on; what was added, asked or changed here stays."""
+    take(store, json.dumps([zoo()]), tmp_path)
+    (found,) = store.conversations()
+    store.rename(found.id, "My zoo")
+    before = store.nodes(found.id)
+    later = zoo()
+    more = talk(
+        [
+            ("a1", None, None),
+            ("u3", "a1", message("user", "where did it live")),
+            ("a3", "u3", message("assistant", "In South Africa.")),
+            ("a4", "u3", message("assistant", "At the Cape.")),
+        ],
+        "a4",
+    )
+    later["mapping"]["a1"]["children"] = ["u3"]
+    later["mapping"] |= {key: node for key, node in more["mapping"].items() if key != "a1"}
+    later |= {"current_node": "a4", "update_time": 1700000900.5, "title": "Zoo again"}
+    (imported,) = take(store, json.dumps([later]), tmp_path)
+    assert (imported.outcome, imported.messages) == ("grown", 3)
+    after = store.nodes(found.id)
+    assert after[: len(before)] == before
+    assert shape(after)[len(before) :] == [
+        ("user", "where did it live", "An animal."),
+        ("assistant", "In South Africa.", "where did it live"),
+        ("assistant", "At the Cape.", "where did it live"),
+    ]
+    (now,) = store.conversations()
+    assert (now.title, now.updated) == ("My zoo", 1700000900.5)
+    assert store.node(now.leaf_id or "").text == "At the Cape."
+    assert [imported.outcome for imported in take(store, json.dumps([later]), tmp_path)] == ["here"]
+    assert store.nodes(found.id) == after
+    assert len(store.search("Africa")) == 1
+
+
+def test_branch_that_went_on_here_stays_the_one_that_is_shown(store: Store, tmp_path: Path) -> None:
+    """What was asked here is neither lost nor hidden; an answer that is longer there is a version beside the one here."""
+    take(store, json.dumps([zoo()]), tmp_path)
+    (found,) = store.conversations()
+    mine, _ = exchange(store, found.id, found.leaf_id, "asked here", "answered here")
+    leaf_id = store.conversation(found.id).leaf_id
+    later = zoo()
+    more = message("assistant", "It is extinct.")
+    later["mapping"]["a1"]["children"] = ["a5"]
+    later["mapping"]["a5"] = {"id": "a5", "parent": "a1", "message": more, "children": []}
+    (imported,) = take(store, json.dumps([{**later, "current_node": "a5"}]), tmp_path)
+    assert (imported.outcome, imported.messages) == ("grown", 1)
+    assert store.conversation(found.id).leaf_id == leaf_id
+    assert store.node(mine).text == "asked here"
+    first = store.children(None, found.id)[0]
+    assert [node.text for node in store.children(first.id)] == [
+        "An animal.",
+        "A zebra.",
+        "An animal.\n\nIt is extinct.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Conversation, Node, Store, ToolCall
 from gptoss_chat.history.importing import read_conversation
 from gptoss_chat.history.transfer import to_json
+from gptoss_chat.history.values import Incoming
 from tests.history.conftest import exchange, take
 from tests.history.test_chatgpt import zoo
 
@@ -68,7 +69,7 @@ def test_export_of_anything_comes_back_equal(
         folder = Path(name)
         here, there = Store.open(folder / "here.db"), Store.open(folder / "there.db")
         for talk, nodes, routes in both:
-            assert here.insert(talk, nodes, routes)
+            assert here.take_in(Incoming(talk, tuple(nodes), routes)).outcome == "added"
         values = [to_json(here, talk.id) for talk, _, _ in both]
         files = [json.dumps(one, indent=2) + "\n" for one in values]
         if as_lines:

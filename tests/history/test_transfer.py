@@ -30,7 +30,7 @@ def test_export_comes_back_equal(store: Store, tmp_path: Path) -> None:
     talk_id = branched(store)
     other = Store.open(tmp_path / "other" / "history.db")
     text = json.dumps(to_json(store, talk_id))
-    assert take(other, text, tmp_path) == [Imported(store.conversation(talk_id), "added")]
+    assert take(other, text, tmp_path) == [Imported(store.conversation(talk_id), "added", len(store.nodes(talk_id)))]
     assert other.conversation(talk_id) == store.conversation(talk_id)
     assert other.nodes(talk_id) == store.nodes(talk_id)
     assert [other.routes(n.id) for n in other.nodes(talk_id)] == [store.routes(n.id) for n in store.nodes(talk_id)]
