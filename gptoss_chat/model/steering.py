@@ -30,15 +30,17 @@ class RouterSteering:
         for rule in route:
             if rule.action == "topk":
                 continue
+            at = torch.tensor(rule.experts)
             for layer in range(layers) if rule.layers is None else rule.layers:
-                device = devices[layer]
-                at = torch.tensor(rule.experts, device=device)
                 if rule.action == "pin":
-                    mask_E = self._pinned.setdefault(layer, torch.zeros(experts, dtype=torch.bool, device=device))
+                    mask_E = self._pinned.setdefault(layer, torch.zeros(experts, dtype=torch.bool))
                     mask_E[at] = True
                 else:
-                    bias_E = self._bias.setdefault(layer, torch.zeros(experts, device=device))
+                    bias_E = self._bias.setdefault(layer, torch.zeros(experts))
                     bias_E[at] += rule.amount if rule.action == "boost" else -torch.inf
+        for changes in (self._bias, self._pinned):
+            for layer in changes:
+                changes[layer] = changes[layer].to(devices[layer])
 
     def chosen(self, layer: int) -> int:
         """How many experts a token gets there."""

@@ -155,7 +155,7 @@ class Transformer:
             x_TD, rope_TC, page_table_N = x_TD.to(device), rope_TC.to(device), page_table_N.to(device)
         x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering)
         if not all_logits:
-            x_TD, delta_TD = x_TD[-1:], delta_TD[-1:]
+            x_TD, delta_TD = x_TD.narrow(0, -1, 1), delta_TD.narrow(0, -1, 1)
         logits_TV = self._logits(x_TD, delta_TD).cpu()
         if entropy_out is not None:
             entropy_out.copy_(_stacked([entropy for _, _, entropy in routing]))
