@@ -36,6 +36,14 @@ class MemoryLimitError(GptossChatError):
     """The machine's memory or disk can't hold what was asked for."""
 
 
+class DeviceMemoryError(MemoryLimitError):
+    """The GPU's memory can't hold what was asked for."""
+
+
+class DeviceLostError(GptossChatError):
+    """The GPU failed: nothing can be computed on it until the program is started again."""
+
+
 class ContextFullError(GptossChatError):
     """The prompt does not fit the model's context."""
 
