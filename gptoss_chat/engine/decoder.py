@@ -5,6 +5,7 @@ Legend: T tokens of one call, L layers, K chosen experts, V vocabulary.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ from torch import Tensor
 
 from gptoss_chat.engine.cache import CachedSequence, CacheFullError, KVCache, pages_for
 from gptoss_chat.engine.protocol import LanguageModel
+from gptoss_chat.model.device_errors import device_error
 from gptoss_chat.model.route import Route
+
+_log = logging.getLogger(__name__)
 
 
 class Decoder:
@@ -54,12 +58,21 @@ class Decoder:
         return min((start // self._chunk + 1) * self._chunk, limit)
 
     def forward(self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None) -> Tensor:
-        """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]). Raises CacheFullError."""
+        """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]).
+
+        Raises CacheFullError; DeviceMemoryError and DeviceLostError for a GPU.
+        """
         table_n = sequence.page_table(sequence.length + len(ids))
         ids_T = torch.tensor(ids, dtype=torch.int64)
         entropy_TL = torch.full((len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16)
-        logits_V, experts_TLK, weights_TLK = self._model.forward(
-            ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL
-        )
+        try:
+            logits_V, experts_TLK, weights_TLK = self._model.forward(
+                ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL
+            )
+        except RuntimeError as error:
+            if (told := device_error(error)) is None:
+                raise
+            _log.warning("the GPU failed", exc_info=True)
+            raise told from None  # the frames of the first one hold tensors of the GPU
         sequence.extend(ids, experts_TLK, weights_TLK, entropy_TL)
         return logits_V
