@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from textual.binding import BindingsMap
+from textual.widget import Widget
 
 from gptoss_chat.config.values import KeySetting
 from gptoss_chat.errors import SettingsError
-from gptoss_chat.tui.keys import ACTIONS, Action
+from gptoss_chat.tui.keys import ACTIONS, Action, Place
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super")
 _KEYS = frozenset(
@@ -33,6 +34,8 @@ _SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", 
 _SIGNS = {"plus": "+", "minus": "-", "equals_sign": "=", "comma": ",", "full_stop": ".", "slash": "/"}
 _NAMES = {"pick(-1)": "pick_above", "pick(1)": "pick_below", "resize_pane(1)": "larger_pane"}
 _NAMES |= {"resize_pane(-1)": "smaller_pane"}
+_NAMES |= {f"list_wants('{what}')": f"list_{what}" for what in ("rename", "pin", "delete", "undo")}
+_NAMES |= {"move(1)": "find_next", "move(-1)": "find_previous", "retype": "find_again", "close": "find_close"}
 
 
 def setting_name(action: Action) -> str:
@@ -55,20 +58,26 @@ class KeyMap:
                     f"{setting.source}: there is no action '{setting.action}'.", f"There are: {', '.join(by_name)}."
                 )
             action = by_name[setting.action]
-            keys = [_checked(key, setting.source) for key in setting.keys.lower().split(",") if key.strip()]
+            keys = [_checked(key, action.place, setting.source) for key in setting.keys.split(",") if key.strip()]
+            if ",".join(keys) == action.keys:
+                continue
             shown = ", ".join(shown_key(key) for key in keys)
-            # The person's word goes before what a widget would do with the key.
-            changed[action.name] = dataclasses.replace(action, keys=",".join(keys), shown=shown, urgent=True)
+            # In the chat, the person's word goes before what a widget would do with the key.
+            urgent = action.place == "chat"
+            changed[action.name] = dataclasses.replace(action, keys=",".join(keys), shown=shown, urgent=urgent)
             source_of[action.name] = setting.source
         self._changed = frozenset(changed)
         self.actions: tuple[Action, ...] = tuple(changed.get(action.name, action) for action in ACTIONS)
         self._refuse_conflicts(source_of)
 
     def _refuse_conflicts(self, source_of: dict[str, str]) -> None:
-        holder: dict[str, Action] = {}
+        holder: dict[tuple[Place, str], Action] = {}
         for action in self.actions:
             for key in action.keys.split(",") if action.keys else ():
-                other = holder.setdefault(key, action)
+                other = holder.setdefault((action.place, key), action)
+                if action.place != "chat":  # the list and the find bar have their keys first, but for urgent ones
+                    above = holder.get(("chat", key), action)
+                    other = above if above.urgent else other
                 if other is not action:
                     source = source_of.get(action.name) or source_of.get(other.name, "")
                     names = f"'{setting_name(other)}' and '{setting_name(action)}'"
@@ -81,17 +90,18 @@ class KeyMap:
         """The keys of an action as people write them; empty when it has none."""
         return next(action.shown for action in self.actions if action.name == name)
 
-    def apply(self, bindings: BindingsMap, *, prefix: str = "") -> None:
-        """Change a table of the default bindings to this map; with `prefix`, only actions that begin with it."""
+    def apply(self, bindings: BindingsMap, *, prefix: str = "", place: Place = "chat") -> None:
+        """Change a table of a place's default bindings to this map; with `prefix`, only actions that begin with it."""
         for action in self.actions:
-            if action.name not in self._changed or not action.name.startswith(prefix):
+            if action.name not in self._changed or action.place != place or not action.name.startswith(prefix):
                 continue
             old = {action.name, action.name.removeprefix(prefix)}
             for key, held in list(bindings.key_to_bindings.items()):
                 bindings.key_to_bindings[key] = [binding for binding in held if binding.action not in old]
             for key in action.keys.split(",") if action.keys else ():
                 binding = dataclasses.replace(action.binding(), key=key)
-                bindings.key_to_bindings.setdefault(key, []).append(binding)
+                # Before what a text field would do with it.
+                bindings.key_to_bindings[key] = [binding, *bindings.key_to_bindings.get(key, ())]
 
 
 @runtime_checkable
@@ -101,27 +111,38 @@ class HasKeyMap(Protocol):
     key_map: KeyMap
 
 
+def take_keys(widget: Widget, place: Place) -> None:
+    """Give a widget the keys of its place, as the person has set them. Once it is in its app."""
+    if isinstance(widget.app, HasKeyMap):
+        widget.app.key_map.apply(widget._bindings, place=place)
+
+
 def key_of(app: object, name: str) -> str:
     """How a sentence names the key of an action: as the person has set it, by the default in an app without [keys], and
-    where the action has no key by its title, which the command palette finds."""
+    where the action has no key by its title, which the command palette finds; empty where it does not either."""
     key_map = app.key_map if isinstance(app, HasKeyMap) else KeyMap()
     action = next(action for action in key_map.actions if action.name == name)
-    return action.shown or f"“{action.title}” in Ctrl+P"
+    return action.shown or (f"“{action.title}” in Ctrl+P" if action.in_palette else "")
 
 
 def shown_key(key: str) -> str:
-    """`ctrl+g` as people write it."""
+    """`ctrl+g` as people write it; a letter alone is itself."""
+    if len(key) == 1:
+        return key
     return "+".join(
         _SHOWN.get(part) or _SIGNS.get(part) or part.replace("_", " ").capitalize() for part in key.split("+")
     )
 
 
-def _checked(key: str, source: str) -> str:
-    key = key.strip()
+def _checked(typed: str, place: Place, source: str) -> str:
+    key = typed.strip()
+    if len(key) > 1:  # a capital letter alone is a key of its own
+        key = key.lower()
     *modifiers, last = key.split("+")
-    known = last in _KEYS or last in _CHARACTERS
+    known = last in _KEYS or last.lower() in _CHARACTERS
     if not known or any(part not in _MODIFIERS for part in modifiers) or len(set(modifiers)) < len(modifiers):
         raise SettingsError(f"{source}: there is no key '{key}'.", "Write keys as in ctrl+g, alt+left or f8.")
-    if key in _TYPING or (last in _CHARACTERS and not set(modifiers) - {"shift"}):
+    is_text = last.lower() in _CHARACTERS and not set(modifiers) - {"shift"}
+    if place != "find" and (key in _TYPING or is_text):  # the find bar takes no text, once it was entered
         raise SettingsError(f"{source}: {shown_key(key)} is needed for typing.", "Add ctrl or alt, or use F1 to F24.")
     return key

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from textual.binding import Binding
+
+Place = Literal["chat", "list", "find"]
+"""Where an action's keys are heard: anywhere in the chat, in the search of conversations, or in the find bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     """A thing to do.
 
-    `name` is an action of the screen, or app.something; `keys` are Textual's names of its keys, `shown` is how people write them.
+    `name` is an action of the screen, or app.something, or of the widget that its place stands for; `keys` are Textual's names
+    of its keys, `shown` is how people write them.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Action:
     help: str
     group: str
     in_palette: bool = True
+    place: Place = "chat"
     urgent: bool = False  # before the widget that has the keys, which would do something else with it
 
     def binding(self) -> Binding:
@@ -94,6 +100,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("effort('high')", "", "", "Reasoning effort: high", "Think long", "Answer"),
     Action("app.light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),
     Action("settings", "f12,alt+s", "F12, Alt+S", "Settings", "All settings of config.toml, to change", "Program"),
+    Action("list_wants('rename')", "f4", "F4", "", "Rename the conversation under the bar", "List", False, "list"),
+    Action("list_wants('pin')", "ctrl+s", "Ctrl+S", "", "Pin it to the top, or no more", "List", False, "list"),
+    Action("list_wants('delete')", "ctrl+d", "Ctrl+D", "", "Delete it", "List", False, "list"),
+    Action("list_wants('undo')", "ctrl+z", "Ctrl+Z", "", "Bring back what was deleted last", "List", False, "list"),
+    Action("move(1)", "n,enter", "n, Enter", "", "The next place that holds the text", "Find", False, "find"),
+    Action("move(-1)", "N,shift+enter", "N, Shift+Enter", "", "The place before", "Find", False, "find"),
+    Action("retype", "slash", "/", "", "Another text to find", "Find", False, "find"),
+    Action("close", "escape", "Esc", "", "Close the find bar", "Find", False, "find"),
     Action("app.keys", "f1", "F1", "Keys", "The list of keys", "Program"),
     Action(
         "app.copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False
@@ -113,16 +127,14 @@ TOLD: tuple[tuple[str, str, str], ...] = (
     ("Prompt", "PgUp, PgDn", "Scroll the transcript"),
     ("Panes", "mouse", "Click to change panes; drag the line between them; ⇉ and × in the headings"),
     ("List", "type, ↑ ↓, Enter", "Search, move, open"),
-    ("List", "F4, Ctrl+S", "Rename; pin to the top, or no more"),
-    ("List", "Ctrl+D, Ctrl+Z", "Delete; bring back"),
     ("Program", "?", "The list of keys, where no text is being typed"),
     ("Program", "Ctrl+P", "Command palette"),
 )
 
 
-def bindings() -> list[Binding]:
-    """The bindings of every action that has a key."""
-    return [action.binding() for action in ACTIONS if action.keys]
+def bindings(place: Place = "chat") -> list[Binding]:
+    """The bindings of every action of a place that has a key."""
+    return [action.binding() for action in ACTIONS if action.keys and action.place == place]
 
 
 def by_group(actions: Sequence[Action] = ACTIONS) -> dict[str, list[tuple[str, str]]]:
@@ -131,6 +143,7 @@ def by_group(actions: Sequence[Action] = ACTIONS) -> dict[str, list[tuple[str, s
         "Prompt": [],
         "Answer": [],
         "Message": [],
+        "Find": [],
         "View": [],
         "Panes": [],
         "List": [],

@@ -11,9 +11,11 @@ from gptoss_chat.history import Store
 from gptoss_chat.tui.key_map import KeyMap, key_of, setting_name
 from gptoss_chat.tui.keys import ACTIONS
 from gptoss_chat.tui.screens.help import KeysScreen
+from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.widgets.transcript import EarlierRow
 from tests.tui.conftest import MakeBench
 from tests.tui.test_layout import long_conversation
+from tests.tui.test_list import talk
 
 SOURCE = "config.toml, line 7"
 
@@ -49,6 +51,11 @@ def test_keys_are_changed_and_written_as_people_write_them() -> None:
         ("find", "shift+x", "needed for typing"),
         ("find", "enter", "needed for typing"),
         ("find", "comma", "needed for typing"),
+        ("list_pin", "p", "needed for typing"),
+        ("list_pin", "ctrl+d", "both 'list_pin' and 'list_delete'"),
+        ("edit", "ctrl+d", "both 'edit' and 'list_delete'"),
+        ("list_pin", "f7", "both 'copy_code' and 'list_pin'"),
+        ("find_next", "N", "both 'find_next' and 'find_previous'"),
     ],
 )
 def test_senseless_keys_are_one_sentence(action: str, keys: str, says: str) -> None:
@@ -74,6 +81,35 @@ async def test_changed_keys_work_and_are_shown(make_bench: MakeBench) -> None:
         await pilot.press("f10")
         await pilot.pause()
         assert bench.app.screen is bench.screen
+
+
+async def test_keys_of_the_list_and_of_find_are_changed(make_bench: MakeBench, store: Store) -> None:
+    """There they act before the chat's own use of them, the old ones do nothing, and the sentences name the new ones."""
+    names = {
+        "list_delete": "ctrl+n",
+        "list_undo": "f9",
+        "find_next": "j, ctrl+d",
+        "find_previous": "K",
+        "find_close": "q",
+    }
+    keys = tuple(KeySetting(name, key, SOURCE) for name, key in (*names.items(), ("edit", "f4")))
+    bench = make_bench(keys=keys, resume=talk(store, "Kept", "a word", "the same word"))
+    async with bench.app.run_test(size=(100, 30)) as pilot:
+        await bench.until(pilot, lambda: bool(bench.replies()))
+        count = bench.screen.find_bar._count
+        await pilot.press("ctrl+f", *"word", "enter")
+        await bench.until(pilot, lambda: str(count.content) == "2 of 2 · j K q")
+        for key, place in (("n", 2), ("j", 1), ("K", 2), ("ctrl+d", 1), ("N", 1)):
+            await pilot.press(key)
+            await bench.until(pilot, lambda place=place: str(count.content).startswith(f"{place} of"))  # type: ignore[misc]
+        await pilot.press("q")
+        assert not bench.screen.find_bar.display
+        await pilot.press("ctrl+b", "ctrl+d", "f4")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, LineScreen))
+        await pilot.press("escape", "ctrl+n")
+        await bench.until(pilot, lambda: "or F9 in the list, brings" in str(bench.screen.notice.content))
+        await pilot.press("f9")
+        await bench.until(pilot, lambda: bool(bench.replies()))
 
 
 async def test_sentences_name_the_keys_as_they_are_set(make_bench: MakeBench) -> None:

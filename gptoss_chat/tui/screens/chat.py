@@ -17,6 +17,7 @@ from gptoss_chat.history import Store
 from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.colours import THEMES
 from gptoss_chat.tui.commands import Asked
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
 from gptoss_chat.tui.plain import visible
@@ -62,7 +63,8 @@ class ChatScreen(TuningScreen):
     async def on_find_bar_asked(self, event: FindBar.Asked) -> None:
         """The next place."""
         place, count = await self.transcript.find(event.text, event.step, start_over=event.new)
-        self.find_bar.say(f"{place} of {count} · n N Esc" if count else "nowhere")
+        keys = [key_of(self.app, name).split(",")[0] for name in ("move(1)", "move(-1)", "close")]
+        self.find_bar.say(f"{place} of {count} · {' '.join(keys)}" if count else "nowhere")
 
     def on_find_bar_closed(self) -> None:
         """Type again, where one reads."""

@@ -9,6 +9,7 @@ from typing import Any
 from textual import work
 
 from gptoss_chat.errors import GptossChatError
+from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Title
 from gptoss_chat.tui.screens.line import LineScreen
@@ -117,7 +118,9 @@ class ListingScreen(MessagesScreen):
                 pane.conversation_id = pane.leaf_id = None
             for pane in gone or [self.pane]:
                 await self.reload(pane)
-        self.notice.show(f"Deleted “{visible(title.text)}”. /undo, or Ctrl+Z in the list, brings it back.")
+        key = key_of(self.app, "list_wants('undo')")
+        in_list = f", or {key} in the list," if key else ""
+        self.notice.show(f"Deleted “{visible(title.text)}”. /undo{in_list} brings it back.")
 
     @work(group="history")
     async def action_undelete(self) -> None:

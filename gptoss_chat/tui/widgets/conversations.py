@@ -14,6 +14,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gptoss_chat.history.values import HIT_END, HIT_START
+from gptoss_chat.tui.key_map import take_keys
+from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import Title
 
@@ -27,11 +29,12 @@ class Search(Input):
         Binding("pagedown", "to_list('page_down')", show=False),
         Binding("pageup", "to_list('page_up')", show=False),
         Binding("enter", "to_list('select')", show=False),
-        Binding("ctrl+d", "list_wants('delete')", show=False),
-        Binding("ctrl+s", "list_wants('pin')", show=False),
-        Binding("ctrl+z", "list_wants('undo')", show=False),
-        Binding("f4", "list_wants('rename')", show=False),
+        *bindings("list"),
     ]
+
+    def on_mount(self) -> None:
+        """The keys that the person has chosen."""
+        take_keys(self, "list")
 
     async def action_to_list(self, action: str) -> None:
         """Move in the list, or choose."""

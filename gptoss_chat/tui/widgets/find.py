@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
+
+from gptoss_chat.tui.key_map import take_keys
+from gptoss_chat.tui.keys import bindings
 
 
 class FindBar(Horizontal, can_focus=True):
     """Hidden until it is opened. Enter in its line leaves the line for n and N; Esc closes."""
 
-    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
-        Binding("n,enter", "move(1)", show=False),
-        Binding("N,shift+enter", "move(-1)", show=False),
-        Binding("slash,ctrl+f", "edit", show=False),
-        Binding("escape", "close", show=False),
-    ]
+    BINDINGS = [*bindings("find")]  # noqa: RUF012 - the toolkit's own form
 
     @dataclass
     class Asked(Message):
@@ -44,6 +41,10 @@ class FindBar(Horizontal, can_focus=True):
         yield self._input
         yield self._count
 
+    def on_mount(self) -> None:
+        """The keys that the person has chosen."""
+        take_keys(self, "find")
+
     def open(self, text: str = "") -> None:
         """Take the keys; with `text`, go to it at once."""
         self.display = True
@@ -51,13 +52,13 @@ class FindBar(Horizontal, can_focus=True):
             self._input.value = text
             self._submit()
         else:
-            self.action_edit()
+            self.action_retype()
 
     def say(self, text: str) -> None:
         """What came of it."""
         self._count.update(text)
 
-    def action_edit(self) -> None:
+    def action_retype(self) -> None:
         """Type another text."""
         self._input.focus()
         self._input.action_select_all()
