@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gptoss_chat.kernels.cuda import steps
 from gptoss_chat.kernels.cuda.attention import attention
+from gptoss_chat.kernels.cuda.experts import moe_dense, moe_mxfp4
 from gptoss_chat.kernels.cuda.linear import linear
+from gptoss_chat.kernels.cuda.steps import rms_norm, rope_store, route
 
 # linear_int8 is missing: matrices on a GPU stay bfloat16, and the reference is right anywhere.
 OPERATORS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "attention": attention,
     "attention_at": attention,
-    "rms_norm": steps.rms_norm,
-    "rope_store": steps.rope_store,
-    "rope_store_at": steps.rope_store,
-    "route": steps.route,
+    "moe_mxfp4": moe_mxfp4,
+    "moe_dense": moe_dense,
+    "rms_norm": rms_norm,
+    "rope_store": rope_store,
+    "rope_store_at": rope_store,
+    "route": route,
 }

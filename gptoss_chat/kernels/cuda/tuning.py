@@ -68,8 +68,8 @@ _TABLE = {
 }
 _INTERPRETED = Tuning(
     torch.float32,
-    (16, 8, 32, 1),
-    (32, 16, 32, 1),
+    (64, 8, 32, 1),
+    (64, 16, 32, 1),
     stages=1,
     attention_rows=16,
     attention_keys=32,
