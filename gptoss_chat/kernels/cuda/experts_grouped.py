@@ -61,14 +61,14 @@ def _halves(
         mask = exists[:, None] & (block < HALF // 16)[None, :]
         # unpack's 2^-126 is undone here but for 2^-32, left to the sum: a scale up to 2^33 stays within float32.
         factor = power(tl.load(scales + row[:, None] * (HALF // 16) + block[None, :], mask=mask, other=0), 94)
-        factor = tl.reshape(tl.broadcast_to(factor[:, :, None], [row.shape[0], STEP // 16, 16]), [row.shape[0], STEP])
-        return (unpack(pairs, 0) * factor).to(OPERAND), (unpack(pairs, 1) * factor).to(OPERAND)
-    at_row = w + row[:, None] + column[None, :] * stride
-    second = exists[:, None] & (HALF + column < SIZE)[None, :]
-    return (
-        tl.load(at_row, mask=mask, other=0.0).to(OPERAND),
-        tl.load(at_row + HALF * stride, mask=second, other=0.0).to(OPERAND),
-    )
+        factor = tl.broadcast_to(factor[:, :, None], [row.shape[0], STEP // 16, 16])
+        factor = tl.reshape(factor, [row.shape[0], STEP])
+        first, second = unpack(pairs, 0) * factor, unpack(pairs, 1) * factor
+    else:
+        at_row = w + row[:, None] + column[None, :] * stride
+        first = tl.load(at_row, mask=mask, other=0.0)
+        second = tl.load(at_row + HALF * stride, mask=exists[:, None] & (HALF + column < SIZE)[None, :], other=0.0)
+    return first.to(OPERAND), second.to(OPERAND)
 
 
 @triton.jit
