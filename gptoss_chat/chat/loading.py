@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,19 @@ class LoadedModel:
     spec: ModelSpec | None = None
 
 
+# How many more objects, net, before Python's collector looks at the newest, the newer and all of them.
+PATIENCE = (2_000, 20, 50)
+
 Loader = Callable[[Callable[[float], None]], LoadedModel]
+
+
+def spare_collector() -> None:
+    """Spare Python's collector what lives on: what importing torch and loading made, and most walks over everything else.
+
+    A walk stops every thread, the screen's too, for a tenth of a second. Few things here are garbage in circles.
+    """
+    gc.set_threshold(*PATIENCE)
+    gc.freeze()
 
 
 def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:

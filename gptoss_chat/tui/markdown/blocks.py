@@ -27,15 +27,14 @@ class Block:
     first_line: int
     pieces: list[Piece]
     heading: bool = False
-    item: bool = False
 
 
 def blocks_of(source: str) -> Iterator[Block]:
     """The blocks of `source`, in order."""
     for node in SyntaxTreeNode(_parser().parse(source)).children:
         if node.type in ("bullet_list", "ordered_list"):
-            for n, item in enumerate(node.children):
-                yield Block(_first_line(item), list(_item(item, node, n, NONE, 0)), item=True)
+            for item in node.children:
+                yield Block(_first_line(item), list(_item(item, NONE, 0)))
         else:
             yield Block(_first_line(node), list(_pieces(node, NONE, 0)), heading=node.type == "heading")
 
@@ -78,7 +77,7 @@ def _pieces(node: SyntaxTreeNode, lead: Lead, depth: int) -> Iterator[Piece]:
             yield from _apart(node.children, lead.then(Lead(bar, bar, "> ")), depth)
         case "bullet_list" | "ordered_list":
             for n, item in enumerate(node.children):
-                yield from _item(item, node, n, lead if n == 0 else _after(lead), depth)
+                yield from _item(item, lead if n == 0 else _after(lead), depth)
         case "table":
             yield _table(node, lead)
         case _:
@@ -86,18 +85,20 @@ def _pieces(node: SyntaxTreeNode, lead: Lead, depth: int) -> Iterator[Piece]:
 
 
 def _apart(nodes: Iterable[SyntaxTreeNode], lead: Lead, depth: int) -> Iterator[Piece]:
-    """Blocks one below the other, an empty line between two paragraphs; only the first line has the first lead."""
-    last = ""
+    """Blocks one below the other, as far apart as they are written; only the first line has the first lead."""
+    end = None
     for node in nodes:
-        if last and last != "heading" and "list" not in node.type:
+        if end is not None and _first_line(node) > end:
             yield Line(lead=_after(lead))
-        yield from _pieces(node, _after(lead) if last else lead, depth)
-        last = node.type
+        yield from _pieces(node, lead if end is None else _after(lead), depth)
+        end = node.map[1] if node.map else 0
 
 
-def _item(item: SyntaxTreeNode, node: SyntaxTreeNode, n: int, lead: Lead, depth: int) -> Iterator[Piece]:
-    if node.type == "ordered_list":
-        bullet = mark = f"{int(node.attrs.get('start', 1)) + n}{item.markup} "
+def _item(item: SyntaxTreeNode, lead: Lead, depth: int) -> Iterator[Piece]:
+    if (
+        item.info
+    ):  # the number as it is written: so an item looks the same whether those before it were parsed with it or not
+        bullet = mark = f"{item.info}{item.markup} "
     else:
         bullet, mark = f"{BULLETS[depth % len(BULLETS)]} ", "- "
     own = Lead(Content.styled(bullet, ".bullet"), Content(" " * len(bullet)), mark)
@@ -123,10 +124,10 @@ def _code(node: SyntaxTreeNode, lead: Lead) -> Iterator[Piece]:
     fence = node.markup or "```"
     after = _after(lead)
     title = Lead(Content.styled(f"  {language}", ".info"), Content("  "), fence + language)
-    yield Line(lead=lead.then(title), fill=".fence")
+    yield Line(lead=lead.then(title), fill="fence")
     for line in code_lines(node.content.expandtabs(8), language):
-        yield Line(line, after.then(_CODE), ".fence")
-    yield Line(lead=after.then(Lead(mark=fence)), fill=".fence")
+        yield Line(line, after.then(_CODE), "fence")
+    yield Line(lead=after.then(Lead(mark=fence)), fill="fence")
 
 
 def _table(node: SyntaxTreeNode, lead: Lead) -> Piece:

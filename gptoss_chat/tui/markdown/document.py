@@ -11,11 +11,12 @@ from gptoss_chat.tui.markdown.pieces import Line, Piece
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A block that stands: where its source and its pieces begin."""
+    """A block that stands: where its source begins, and its pieces, the first of which may be an empty line above it."""
 
     block: Block
     source_start: int
     first_piece: int
+    apart: bool
 
 
 class Document:
@@ -44,11 +45,10 @@ class Document:
         for line in tail.split("\n"):
             line_starts.append(line_starts[-1] + len(line) + 1)
         for block in blocks_of(tail):
-            before = self._parts[-1].block if self._parts else None
-            self._parts.append(_Part(block, start + line_starts[block.first_line], len(self.pieces)))
-            if before is not None and self._apart(before, block, start + line_starts[block.first_line]):
-                self.pieces.append(Line())
-            self.pieces += block.pieces
+            source_start = start + line_starts[block.first_line]
+            apart = bool(self._parts) and self._apart(self._parts[-1].block, block, source_start)
+            self._parts.append(_Part(block, source_start, len(self.pieces), apart))
+            self.pieces += [Line(), *block.pieces] if apart else block.pieces
         return self._keep(old, first)
 
     def piece_with(self, text: str) -> int | None:
@@ -61,13 +61,13 @@ class Document:
         if place < 0 or not self._parts:
             return None
         part = self._parts[max(0, bisect_right(self._parts, place, key=lambda part: part.source_start) - 1)]
-        return min(part.first_piece, len(self.pieces) - 1)
+        return part.first_piece + part.apart
 
     def _apart(self, before: Block, block: Block, start: int) -> bool:
-        """Whether an empty line is drawn between them. Items of a list stand as close as they are written."""
-        if before.item and block.item:
-            return self.source[:start].endswith("\n\n")
-        return not before.heading
+        """Whether an empty line is drawn between them: where one is written, always above a heading and never below."""
+        return not before.heading and (
+            block.heading or self.source[max(0, start - 80) : start].rstrip(" \t").endswith("\n\n")
+        )
 
     def _keep(self, old: list[Piece], first: int) -> int:
         """Keep the old pieces, and what is laid out of them, where the new ones are the same."""

@@ -6,7 +6,7 @@ Places in a text are (x, y): y counts the lines as they are copied, x the charac
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,11 +25,9 @@ class Look:
     """How things are drawn now; another theme or another background is another look."""
 
     base: Style
+    ground: Callable[[str], Style]
+    """The style of a whole line that has a ground of its own, by name."""
     options: RenderOptions
-
-    def on_base(self, name: str) -> Style:
-        """The component style of that name (".fence") on the base; no name is the base."""
-        return self.base + self.options.get_style(name) if name else self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ class Line(Piece):
         return folded in self.text.plain.casefold()
 
     def _lay(self, width: int, look: Look) -> Sequence[Laid]:
-        base, before = look.on_base(self.fill), self.lead.first.cell_length
+        base, before = look.ground(self.fill) if self.fill else look.base, self.lead.first.cell_length
         room = max(1, width - before)
         strips = self.text.render_strips(room, None, base, look.options) if self.text else [Strip([])]
         lines: list[Laid] = []

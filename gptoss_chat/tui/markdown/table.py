@@ -69,11 +69,11 @@ class Table(Piece):
         lead = self.lead.first if y == 0 else self.lead.hang
         (strip, *_) = (lead + content).render_strips(width + content.cell_length, 1, look.base, look.options)
         drawn = strip.adjust_cell_length(width, look.base.rich_style)
-        return Laid(drawn, lead.cell_length, content.plain, 0, y)
+        return Laid(drawn, lead.cell_length, content.plain.rstrip(), 0, y)
 
 
 def _wrapped(cell: Content, room: int, align: str) -> list[Content]:
-    lines = cell.wrap(room) if cell else [EMPTY]
+    lines = [line.rstrip() for line in cell.wrap(room)] if cell else [EMPTY]
     match align:
         case "right":
             return [line.pad_left(room - line.cell_length) for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -23,8 +23,8 @@ INLINE_STYLES = ("em", "strong", "s", "code", "link")
 BLOCK_STYLES = ("h1", "h2", "h3", "bullet", "quote-bar", "rule", "fence", "info", "table-head", "table-line")
 NO_STYLE = RichStyle.null()
 FRAME_S = 1 / 60
-REST = 3.0
-"""Drawing takes at most one part in 1 + REST of the loop's time: a long block is drawn less often."""
+REST = 2.0
+"""Text that arrives, and the frame that shows it, take one part in 1 + REST of the loop's time at most: keys come between."""
 
 
 class Answer(Widget):
@@ -43,6 +43,7 @@ class Answer(Widget):
         # Where each piece begins, and one more for the end: lines of the screen, lines as copied.
         self._tops = [0]
         self._copied_tops = [0]
+        self._drawn: dict[int, Strip] = {}
 
     @property
     def source(self) -> str:
@@ -52,9 +53,7 @@ class Answer(Widget):
     def feed(self, text: str) -> None:
         """Add text at the end, soon."""
         self._pending += text
-        if not self._drawing:
-            self._drawing = True
-            self.set_timer(max(FRAME_S, self._due_s - perf_counter()), self._draw)
+        self._draw_soon()
 
     def set_text(self, text: str) -> None:
         """Make `text` the whole text; what is there already is not drawn again."""
@@ -76,14 +75,23 @@ class Answer(Widget):
         lines = self._document.pieces[piece].laid(self._width, self._now())
         return top + next((n for n, line in enumerate(lines) if folded in line.text.casefold()), 0)
 
+    def _draw_soon(self) -> None:
+        if self._pending and not self._drawing:
+            self._drawing = True
+            self.set_timer(max(FRAME_S, self._due_s - perf_counter()), self._draw)
+
     def _draw(self) -> None:
-        self._drawing = False
         # A carriage return may be half of a line break: it waits for its other half.
         held = "\r" if self._pending.endswith("\r") else ""
         text, self._pending = self._pending[: len(self._pending) - len(held)], held
-        start_s = perf_counter()
+        start_s = thread_time()
         self._append(visible_lines(text))
-        self._due_s = perf_counter() + REST * (perf_counter() - start_s)
+        self.call_after_refresh(self._rest, start_s)
+
+    def _rest(self, start_s: float) -> None:
+        self._due_s = perf_counter() + REST * (thread_time() - start_s)
+        self._drawing = False
+        self._draw_soon()
 
     def _append(self, text: str) -> None:
         self._measured(self._document.append(text))
@@ -92,6 +100,8 @@ class Answer(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Lines at that width."""
+        if not width:
+            return 0
         if width != self._width:
             self._width = width
             self._measure(0)
@@ -101,12 +111,19 @@ class Answer(Widget):
         """Another theme, or another background behind it."""
         super().notify_style_update()
         self._look = None
+        self._drawn.clear()
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Other lines are selected."""
+        self._drawn.clear()
+        super().selection_updated(selection)
 
     def _now(self) -> Look:
         """How it is drawn now."""
         base = self.visual_style
         if self._look is None or self._look.base != base:
-            self._look = Look(base, RenderOptions(self._get_style, {}))
+            self._drawn.clear()
+            self._look = Look(base, self.get_visual_style, RenderOptions(self._get_style, {}))
         return self._look
 
     def _measured(self, first: int) -> None:
@@ -119,6 +136,8 @@ class Answer(Widget):
             self.refresh(layout=True)
 
     def _measure(self, first: int) -> None:
+        for y in [y for y in self._drawn if y >= self._tops[first]]:
+            del self._drawn[y]
         look, width = self._now(), self._width
         pieces = self._document.pieces[first:]
         del self._tops[first + 1 :], self._copied_tops[first + 1 :]
@@ -132,14 +151,14 @@ class Answer(Widget):
         """Line `y`, with its places in the text for the mouse, and the selection."""
         if not 0 <= y < self._tops[-1]:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
-        number, piece = self._piece_at(y)
-        laid = piece.laid(self._width, self._now())
-        line = laid[min(y - self._tops[number], len(laid) - 1)]
-        return self._placed(line, piece, self._copied_tops[number] + line.y)
-
-    def _piece_at(self, y: int) -> tuple[int, Piece]:
-        number = bisect_right(self._tops, y, hi=len(self._tops) - 1) - 1
-        return number, self._document.pieces[number]
+        look = self._now()
+        strip = self._drawn.get(y)
+        if strip is None:
+            number = bisect_right(self._tops, y) - 1
+            piece = self._document.pieces[number]
+            line = piece.laid(self._width, look)[y - self._tops[number]]
+            strip = self._drawn[y] = self._placed(line, piece, self._copied_tops[number] + line.y)
+        return strip
 
     def _placed(self, line: Laid, piece: Piece, y: int) -> Strip:
         end = line.lead + cell_len(line.text)
