@@ -1,85 +1,163 @@
-"""From a folder of safetensors to a Transformer: finds, checks and maps every tensor; knows not where models live.
+"""From a folder of safetensors to a Transformer: every tensor mapped, or copied to a device; knows not where models live.
 
-Weights stay memory-mapped in the type the checkpoint holds, with two exceptions: a whole model that is small is expanded
-to float32, and where compiled kernels run a big one's dense matrices are rounded to int8, which halves what is read for
-every token.
+Weights stay memory-mapped in the type the checkpoint holds, with three exceptions: a whole model that is small is expanded
+to float32; where compiled kernels run, a big one's dense matrices are rounded to int8, which halves what is read for every
+token; and what goes on a GPU is copied there, part by part, as it is.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gptoss_chat.errors import CheckpointError, UsageError
+from gptoss_chat.errors import DeviceMemoryError, UsageError
 from gptoss_chat.kernels import backend
 from gptoss_chat.kernels.int8 import BLOCK, Int8Matrix
 from gptoss_chat.kernels.mxfp4 import dequantise
-from gptoss_chat.model.layout import MXFP4_BLOCK, ExpertFormat, Layout, Slot, layer_prefix, slots
-from gptoss_chat.model.safetensors_file import MappedFiles, TensorEntry, read_entries
+from gptoss_chat.model.device import measure_rates
+from gptoss_chat.model.device_errors import device_error
+from gptoss_chat.model.layout import ExpertFormat, Slot
+from gptoss_chat.model.opening import OpenedCheckpoint, open_checkpoint
+from gptoss_chat.model.placement import Placement, Precision, device_bytes, parts_of, place
+from gptoss_chat.model.safetensors_file import MappedFiles, TensorEntry
 from gptoss_chat.model.spec import ModelSpec
 from gptoss_chat.model.transformer import Transformer
+from gptoss_chat.model.upload import Uploader
 from gptoss_chat.model.weights import DenseExperts, LayerWeights, Mxfp4Experts
 
 # A model whose weights fit in this as float32 is expanded once, at load: its steps are then free of conversions.
 EXPAND_BYTES = 256 << 20
 # Overrides the type of a big model's dense matrices: int8 or bf16.
 DENSE_VARIABLE = "GPTOSS_CHAT_DENSE"
-_INDEX = "model.safetensors.index.json"
-_FLOATS = ("BF16", "F16", "F32")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A device, what weights and cache may take of its memory, and how much of keys and values is to be cached in all."""
+
+    device: torch.device
+    budget_bytes: int
+    cache_bytes: int
+
+
+def is_small(spec: ModelSpec) -> bool:
+    """Whether a model is expanded to float32 when it is loaded."""
+    return 4 * spec.parameters <= EXPAND_BYTES
 
 
 def load_model(
-    folder: Path, *, dtype: torch.dtype | None = None, progress: Callable[[float], None] | None = None
+    folder: Path,
+    *,
+    dtype: torch.dtype | None = None,
+    progress: Callable[[float], None] | None = None,
+    target: Target | None = None,
 ) -> Transformer:
-    """The model in `folder`, either layout, MXFP4 or plain experts; returns at once, pages are read when first used.
+    """The model in `folder`, either layout, MXFP4 or plain experts; what the CPU keeps of it is read when first used.
 
     dtype is that of cached keys and values: float32 for models small enough to be expanded, else bfloat16, unless
-    given. Arithmetic is always float32. progress gets 0..1. Raises CheckpointError naming file and tensor, UsageError
-    where GPTOSS_CHAT_DENSE is neither int8 nor bf16.
+    given. Arithmetic is always float32. progress gets 0..1. With a `target` as much as its budget holds goes there, and less where
+    its memory turns out to be short. Raises CheckpointError naming file and tensor, UsageError where GPTOSS_CHAT_DENSE is
+    neither int8 nor bf16, DeviceLostError when the device fails.
     """
-    spec = ModelSpec.read(folder)
-    entries = _find_entries(folder)
-    layout, experts = _recognise(entries, folder)
-    if experts == "mxfp4" and (spec.hidden % MXFP4_BLOCK or spec.intermediate % MXFP4_BLOCK):
-        raise CheckpointError(
-            f"{folder / 'config.json'}: MXFP4 experts need hidden_size and intermediate_size to be multiples of "
-            f"{MXFP4_BLOCK}."
-        )
-    wanted = slots(spec, layout, experts)
-    for slot in wanted:
-        _check(slot, entries, folder)
-    files = MappedFiles()
-    small = 4 * spec.parameters <= EXPAND_BYTES
+    opened = open_checkpoint(folder)
+    small = is_small(opened.spec)
+    kv_dtype = dtype or (torch.float32 if small else torch.bfloat16)
     prepare = _dense_matrices(small)
+    while True:
+        placement = _placement(opened, kv_dtype, target)
+        try:
+            return _build(opened, kv_dtype, prepare, placement, target, progress)
+        except RuntimeError as error:
+            told = device_error(error)
+            if told is None:
+                raise
+            if target is None or not isinstance(told, DeviceMemoryError):
+                raise told from None
+        target = replace(target, budget_bytes=target.budget_bytes * 7 // 8)
+
+
+def _placement(opened: OpenedCheckpoint, kv_dtype: torch.dtype, target: Target | None) -> Placement:
+    """What goes on the target. Its speed is measured only where that decides something."""
+    layers, small = opened.spec.layers, is_small(opened.spec)
+    if target is None:
+        return Placement.all(layers, on_device=False)
+    stored = opened.entries[opened.wanted[0].parts[0][0]].dtype  # the embedding's stands for all
+    dense_bits = 32.0 if small or stored == "F32" else 16.0
+    experts_packed = opened.experts == "mxfp4" and not small
+    precision = Precision(
+        host_dense_bits=8.5 if backend.compiled and not small else dense_bits,
+        device_dense_bits=dense_bits,
+        expert_bits=4.25 if experts_packed else dense_bits,
+        cache_bits=8.0 * kv_dtype.itemsize,
+    )
+    token_bytes = opened.spec.kv_bytes_per_token // 2 * kv_dtype.itemsize
+    parts = parts_of(opened.spec, precision, target.cache_bytes // token_bytes)
+    whole = Placement.all(layers, on_device=True)
+    if device_bytes(parts, whole) <= target.budget_bytes:
+        return whole
+    return place(parts, target.budget_bytes, measure_rates(target.device))
+
+
+def _build(
+    opened: OpenedCheckpoint,
+    kv_dtype: torch.dtype,
+    prepare: Callable[[Tensor], Tensor | Int8Matrix],
+    placement: Placement,
+    target: Target | None,
+    progress: Callable[[float], None] | None,
+) -> Transformer:
+    spec, entries, files, small = opened.spec, opened.entries, MappedFiles(), is_small(opened.spec)
     tensors: dict[str, Tensor] = {}
     matrices: dict[str, Tensor | Int8Matrix] = {}
-    for done, slot in enumerate(wanted, start=1):
-        tensor = _load(slot, entries, files)
-        if slot.key.rsplit(".", 1)[-1] in _DENSE:
-            matrices[slot.key] = prepare(tensor)
-            if isinstance(matrices[slot.key], Int8Matrix):
+    with ExitStack() as stack:
+        send: Callable[[Tensor], Tensor] | None = None
+        if target is not None and placement.any:
+            send = stack.enter_context(closing(Uploader(target.device))).send
+        for done, slot in enumerate(opened.wanted, start=1):
+            there = _goes_there(slot, placement)
+            tensor = _load(slot, entries, files, send if there else None)
+            copied = there
+            if slot.key.rsplit(".", 1)[-1] in _DENSE:
+                # A GPU reads its own type as fast as its memory gives it: nothing is rounded there.
+                kept = matrices[slot.key] = (tensor.float() if small else tensor) if there else prepare(tensor)
+                copied |= isinstance(kept, Int8Matrix)
+            else:
+                tensors[slot.key] = tensor
+            if copied:
                 for name, _ in slot.parts:
                     files.release(entries[name])
-        else:
-            tensors[slot.key] = tensor
-        if progress is not None:
-            progress(done / len(wanted))
-    embedding = tensors["embedding"].float() if small else tensors["embedding"]
+            if progress is not None:
+                progress(done / len(opened.wanted))
+        embedding = tensors["embedding"].float() if small else tensors["embedding"]
+        if spec.tied:
+            matrices["head"] = send(embedding) if send is not None and placement.head else prepare(embedding)
     return Transformer(
         spec,
         embedding=embedding,
-        layers=[_layer(tensors, matrices, layer, experts, small) for layer in range(spec.layers)],
+        layers=[_layer(tensors, matrices, layer, opened.experts, small) for layer in range(spec.layers)],
         norm=tensors["norm"].float(),
-        head=prepare(embedding) if spec.tied else matrices["head"],
-        kv_dtype=dtype or (torch.float32 if small else torch.bfloat16),
+        head=matrices["head"],
+        kv_dtype=kv_dtype,
     )
 
 
+def _goes_there(slot: Slot, placement: Placement) -> bool:
+    """Whether a tensor belongs on the device. The embedding never does: it is read a row a token."""
+    if slot.key == "embedding":
+        return False
+    if slot.key in ("norm", "head"):
+        return placement.head
+    _, layer, name = slot.key.split(".")
+    return placement.holds("attention" if name in _ATTENTION else "experts", int(layer))
+
+
+_ATTENTION = ("attn_norm", "qkv_w", "qkv_b", "sinks", "out_w", "out_b")
 _DENSE = ("qkv_w", "out_w", "head")
 
 
@@ -95,82 +173,13 @@ def _dense_matrices(small: bool) -> Callable[[Tensor], Tensor | Int8Matrix]:
     return lambda tensor: tensor if tensor.shape[1] % BLOCK else backend.quantise(tensor)
 
 
-def _find_entries(folder: Path) -> dict[str, TensorEntry]:
-    """Every tensor of the folder by name: of the files that the index names or, without one, of all *.safetensors."""
-    index = folder / _INDEX
-    paths = sorted(folder.glob("*.safetensors"))
-    promised: dict[str, str] = {}
-    if index.is_file():
-        promised = _read_index(index)
-        paths = [folder / name for name in sorted(set(promised.values()))]
-    if not paths:
-        raise CheckpointError(
-            f"{folder} holds no *.safetensors file.",
-            "Weights in pickle formats (.bin, .pt, .pth) are never opened: convert them to safetensors.",
-        )
-    entries: dict[str, TensorEntry] = {}
-    for path in paths:
-        if not path.is_file():
-            missing = next((name for name, file in promised.items() if file == path.name), "")
-            raise CheckpointError(
-                f"{path} is missing, and {_INDEX} says that it holds {missing}.",
-                "Resume the download.",
-            )
-        entries.update(read_entries(path))
-    for name, file in promised.items():
-        if name not in entries or entries[name].file.name != file:
-            raise CheckpointError(f"{index} says that {file} holds tensor {name}, and it does not.")
-    return entries
-
-
-def _read_index(path: Path) -> dict[str, str]:
-    try:
-        weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a safetensors index.", "Download it again.") from error
-    sound = isinstance(weight_map, dict) and all(
-        isinstance(file, str) and Path(file).name == file for file in weight_map.values()
-    )
-    if not sound:
-        raise CheckpointError(f"{path} is not a safetensors index: weight_map must name files beside it.")
-    return dict(weight_map)
-
-
-def _recognise(entries: dict[str, TensorEntry], folder: Path) -> tuple[Layout, ExpertFormat]:
-    prefixes: dict[Layout, str] = {layout: layer_prefix(layout, 0) for layout in ("hf", "original")}
-    for layout, prefix in prefixes.items():
-        names = [name for name in entries if name.startswith(prefix)]
-        if names:
-            packed = any(name.endswith(("_blocks", ".blocks")) for name in names)
-            return layout, "mxfp4" if packed else "dense"
-    raise CheckpointError(
-        f"{folder} holds neither {prefixes['hf']}* nor {prefixes['original']}* tensors, so it is no gpt-oss checkpoint."
-    )
-
-
-def _check(slot: Slot, entries: dict[str, TensorEntry], folder: Path) -> None:
-    allowed = ("U8",) if slot.packed else _FLOATS
-    for name, rows in slot.parts:
-        entry = entries.get(name)
-        if entry is None:
-            raise CheckpointError(
-                f"{folder} is incomplete: no *.safetensors file in it holds tensor {name}.",
-                "Download what is missing.",
-            )
-        expected = slot.stored_shape(rows)
-        if entry.shape != expected:
-            raise CheckpointError(
-                f"{entry.file}: tensor {name} has shape {list(entry.shape)}, and config.json implies {list(expected)}."
-            )
-        if entry.dtype not in allowed:
-            raise CheckpointError(
-                f"{entry.file}: tensor {name} has type {entry.dtype}, and {' or '.join(allowed)} was expected."
-            )
-
-
-def _load(slot: Slot, entries: dict[str, TensorEntry], files: MappedFiles) -> Tensor:
+def _load(
+    slot: Slot, entries: dict[str, TensorEntry], files: MappedFiles, send: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     parts = [files.tensor(entries[name]) for name, _ in slot.parts]
     whole = parts[0] if len(parts) == 1 else torch.cat(parts)
+    if send is not None:
+        whole = send(whole)
     return whole.transpose(1, 2) if slot.transposed else whole
 
 
