@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,19 +74,26 @@ class Tally:
         return "; ".join(told) + "."
 
 
-def import_file(store: Store, path: Path) -> Iterator[Imported]:
+def import_file(store: Store, path: Path, stopped: Callable[[], bool] = lambda: False) -> Iterator[Imported]:
     """Add the conversations of a file: JSON or JSON Lines of `history export`, ChatGPT's conversations.json, or its zip.
 
     The whole file is read once before anything is written, so that a malformed one changes nothing; then each conversation
     is written whole or not at all, and other windows can write between them. One that is here already gets the messages that
     are new; all that is here stays as it is, and one that was deleted stays deleted. Raises HistoryError, naming what is wrong,
-    and UsageError where the file can't be read.
+    and UsageError where the file can't be read. It ends between two conversations where `stopped` says so.
     """
     with ExitStack() as open_files:
         file = _opened(path, open_files)
-        if not sum(1 for _ in _conversations(file)):
+        count = 0
+        for _ in _conversations(file):
+            count += 1
+            if stopped():
+                return
+        if not count:
             raise HistoryError("This holds no conversation.", HINT)
         for incoming in _conversations(file):
+            if stopped():
+                return
             if incoming is None:
                 yield Imported(None, "empty")
             else:

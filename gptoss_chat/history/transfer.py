@@ -19,13 +19,21 @@ FORMAT = "gptoss-chat conversation 1"
 def to_json(store: Store, conversation_id: str) -> dict[str, Any]:
     """A conversation with every message of its tree, parents first, and their routing records in base64."""
     conversation = store.conversation(conversation_id)
-    messages = []
-    for node in store.nodes(conversation.id):
-        routes = store.routes(node.id)
-        fields = {**dataclasses.asdict(node), "raw_ids": list(node.raw_ids)}
-        fields["calls"] = [dataclasses.asdict(call) for call in node.calls]
-        messages.append({**fields, "routes": None if routes is None else base64.b64encode(routes).decode("ascii")})
+    messages = [message_to_json(store, node) for node in store.nodes(conversation.id)]
     return {"format": FORMAT, "conversation": dataclasses.asdict(conversation), "messages": messages}
+
+
+def message_to_json(store: Store, node: Node) -> dict[str, Any]:
+    """All that is kept of a message, its routing record in base64."""
+    routes = store.routes(node.id)
+    fields = {**dataclasses.asdict(node), "raw_ids": list(node.raw_ids)}
+    fields["calls"] = [dataclasses.asdict(call) for call in node.calls]
+    return {**fields, "routes": None if routes is None else base64.b64encode(routes).decode("ascii")}
+
+
+def message_to_markdown(node: Node) -> str:
+    """Its calls as code blocks, and its text."""
+    return "\n\n".join([*map(call_block, node.calls), node.text])
 
 
 def to_markdown(store: Store, conversation_id: str) -> str:
@@ -33,8 +41,7 @@ def to_markdown(store: Store, conversation_id: str) -> str:
     conversation = store.conversation(conversation_id)
     parts = [f"# {conversation.title}"]
     for node in store.path_to(conversation.leaf_id) if conversation.leaf_id else []:
-        body = "\n\n".join([*map(call_block, node.calls), node.text])
-        parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{body}")
+        parts.append(f"## {'You' if node.role == 'user' else node.model}\n\n{message_to_markdown(node)}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -14,6 +14,7 @@ class Command:
     help: str
     argument: str = ""
     words: tuple[str, ...] = ()
+    takes_path: bool = False
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -27,7 +28,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy", "Copy the last answer as Markdown"),
     Command("edit", "Ask the last prompt in other words"),
     Command("regenerate", "Another answer beside the last one"),
-    Command("export", "Write this conversation to a file: .md or .json", "FILE"),
+    Command("export", "Write this conversation to a file: .md or .json", "FILE", takes_path=True),
+    Command("save", "Write the last answer, or the picked message, to a file: .md or .json", "FILE", takes_path=True),
+    Command("import", "Take in a file: ChatGPT's export, or one of /export as .json", "FILE", takes_path=True),
     Command("delete", "Delete this conversation; /undo brings it back"),
     Command("undo", "Bring the last deleted conversation back"),
     Command("split", "Another pane beside this one"),

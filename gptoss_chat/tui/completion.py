@@ -11,6 +11,7 @@ from pathlib import Path
 from gptoss_chat.tui.commands import COMMANDS
 
 PATHS_SHOWN = 50
+PATH_COMMANDS = frozenset(command.name for command in COMMANDS if command.takes_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ def candidates(
             for command in COMMANDS
             if command.name.startswith(found[1]) and command.name != found[1]
         ]
+    if (found := re.fullmatch(r"/([a-z]+) +(.*)", before)) and found[1] in PATH_COMMANDS:
+        return paths(found[2], spaces=True)
     if found := re.fullmatch(r"/([a-z]+) +(\S*)", before):
         words = next((command.words for command in COMMANDS if command.name == found[1]), ())
         if found[1] == "model":
@@ -40,22 +43,24 @@ def candidates(
             words = tuple(preset_names())
         return [Candidate(word, len(found[2])) for word in words if word.startswith(found[2]) and word != found[2]]
     if found := re.search(r"(?:^|\s)@(\S*)$", before):
-        return _paths(found[1])
+        return paths(found[1])
     return []
 
 
-def _paths(typed: str) -> list[Candidate]:
-    """Files and folders whose names begin as typed; hidden ones only when the dot is typed."""
+def paths(typed: str, *, spaces: bool = False) -> list[Candidate]:
+    """Files and folders whose names begin as typed; hidden ones only when the dot is typed, and those with spaces only where
+    they can be typed."""
     folder_part, _, name_part = typed.rpartition("/")
-    folder = Path(folder_part + "/" if "/" in typed else ".").expanduser()
     try:
+        folder = Path(folder_part + "/" if "/" in typed else ".").expanduser()
         with os.scandir(folder) as entries:
             found = sorted(
                 (not entry.is_dir(), entry.name)
                 for entry in entries
                 if entry.name.startswith(name_part) and (name_part.startswith(".") or not entry.name.startswith("."))
             )
-    except OSError:  # no such folder, or not ours: there is nothing to complete
+    except (OSError, RuntimeError, ValueError):  # no such folder, or not ours: there is nothing to complete
         return []
-    named = [(name if is_file else name + "/") for is_file, name in found[:PATHS_SHOWN] if " " not in name]
+    found = [(is_file, name) for is_file, name in found if spaces or " " not in name][:PATHS_SHOWN]
+    named = [(name if is_file else name + "/") for is_file, name in found]
     return [Candidate(name, len(name_part)) for name in named if name != name_part]

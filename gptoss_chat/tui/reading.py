@@ -69,6 +69,12 @@ def read_branch(store: Store, conversation_id: str, leaf_id: str | None = None) 
     return Read(tuple(reversed(path)), conversation.title)
 
 
+def leads_to_leaf(store: Store, conversation_id: str | None, node_id: str | None) -> bool:
+    """Whether a message is on the branch that the history calls current."""
+    leaf_id = store.conversation(conversation_id).leaf_id if conversation_id is not None else None
+    return leaf_id is not None and any(node.id == node_id for node in store.path_to(leaf_id))
+
+
 def switch_version(store: Store, node_id: str, step: int) -> str | None:
     """Make the sibling `step` places from `node_id`, with what follows it, current; its id, None when there is none."""
     node = store.node(node_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from textual.widgets import Input
 
@@ -125,16 +123,3 @@ async def test_list_reads_on_at_its_end(make_bench: MakeBench, store: Store) -> 
         await pilot.press("ctrl+b", "up")
         await pilot.press("up")
         await bench.until(pilot, lambda: len(lines(bench)) == 203)
-
-
-async def test_export_never_overwrites(make_bench: MakeBench, store: Store, tmp_path: Path) -> None:
-    """/export writes Markdown, and refuses a name that is there."""
-    bench = make_bench(resume=talk(store, "Kept", "a", "b"))
-    file = tmp_path / "talk.md"
-    async with bench.app.run_test(size=SIZE) as pilot:
-        await bench.until(pilot, lambda: bench.answers == ["b"])
-        for says in ("Written to", "is there already"):
-            bench.prompt.text = f"/export {file}"
-            await pilot.press("enter")
-            await bench.until(pilot, lambda says=says: says in str(bench.screen.notice.content))  # type: ignore[misc]
-    assert file.read_text() == "# Kept\n\n## You\n\na\n\n## scripted\n\nb\n"

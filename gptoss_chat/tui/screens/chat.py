@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 from textual import work
 from textual.binding import Binding
 
 from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
-from gptoss_chat.history import Store
 from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.colours import THEMES
 from gptoss_chat.tui.commands import Asked
@@ -21,7 +18,7 @@ from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.screens.tuning import TuningScreen
+from gptoss_chat.tui.screens.transfer import TransferScreen
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
 from gptoss_chat.tui.widgets.message import error_text
@@ -29,7 +26,7 @@ from gptoss_chat.tui.widgets.message import error_text
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 
-class ChatScreen(TuningScreen):
+class ChatScreen(TransferScreen):
     """The screen with its keys."""
 
     # A text field takes the question mark for itself, so that it can be typed.
@@ -103,7 +100,9 @@ class ChatScreen(TuningScreen):
             "preset": self.use_preset,
             "rename": self.rename_current,
             "find": lambda text: self.find_bar.open(text),
-            "export": self._export,
+            "export": self.export_conversation,
+            "save": self.export_message,
+            "import": self.import_conversations,
             "theme": self._set_theme,
         }
         if asked.word in without:
@@ -153,16 +152,6 @@ class ChatScreen(TuningScreen):
             return
         await self.sample_as(found)
         self.session.use(found.name, found.load)
-
-    @work(group="export")
-    async def _export(self, name: str) -> None:
-        if self.conversation_id is None:
-            self.notice.show("This conversation has no message yet.")
-            return
-        await self.make_current(self.pane)
-        path = await self.told(export_to, self.session.store, self.conversation_id, name)
-        if path is not None:
-            self.notice.show(f"Written to {visible(str(path))}")
 
     # The view ------------------------------------------------------------------------------------------------------
 
@@ -216,26 +205,3 @@ class ChatScreen(TuningScreen):
     def on_new_below_wanted(self, event: NewBelow.Wanted) -> None:
         """The marker was clicked."""
         self.action_to_bottom()
-
-
-def export_to(store: Store, conversation_id: str, name: str) -> Path:
-    """Write a conversation as its file's ending says: .json with every branch, else Markdown; a folder's files are never
-    overwritten. Raises UsageError or HistoryError."""
-    from gptoss_chat.history.transfer import to_json, to_markdown
-
-    title = re.sub(r"[^\w-]+", "-", store.conversation(conversation_id).title).strip("-")[:40] or "conversation"
-    path = Path(name or f"{title}.md").expanduser()
-    if path.suffix == ".json":
-        import json
-
-        text = json.dumps(to_json(store, conversation_id), indent=2) + "\n"
-    else:
-        text = to_markdown(store, conversation_id)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UsageError(f"{path} is there already.", "Give another name: /export NAME.md") from error
-    except OSError as error:
-        raise UsageError(f"Can't write {path}: {error.strerror}.", "Give another name: /export NAME.md") from error
-    return path.resolve()

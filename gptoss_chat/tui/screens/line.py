@@ -14,7 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from gptoss_chat.tui.completion import paths
 from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.widgets.menu import Menu
 
 SHOWN_CHARACTERS = 200
 
@@ -39,6 +41,44 @@ class LineScreen(ModalScreen[str | None]):
         """Enter."""
         event.stop()
         self.dismiss(event.value.strip() or None)
+
+
+class PathScreen(LineScreen):
+    """Asks for a path; Tab completes it."""
+
+    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
+        Binding("tab", "complete", show=False, priority=True),
+        Binding("down", "move(1)", show=False, priority=True),
+        Binding("up", "move(-1)", show=False, priority=True),
+    ]
+
+    def __init__(self, question: str, text: str) -> None:
+        super().__init__(question, text)
+        self._menu = Menu()
+
+    def compose(self) -> ComposeResult:
+        """The question, the line, and what there is."""
+        with Vertical(classes="box"):
+            yield Static(f"{self._question} · Tab completes", markup=False)
+            yield Input(visible(self._text), compact=True)
+            yield self._menu
+
+    @work(exclusive=True, group="complete")
+    async def on_input_changed(self, event: Input.Changed) -> None:
+        """Look what it could be."""
+        event.stop()
+        self._menu.show(await asyncio.to_thread(paths, event.value, spaces=True) if event.value else ())
+
+    def action_complete(self) -> None:
+        """Take what is chosen."""
+        line, chosen = self.query_one(Input), self._menu.chosen
+        if chosen is not None and line.cursor_position == len(line.value):
+            line.value = line.value[: len(line.value) - chosen.replaces] + chosen.text
+            line.cursor_position = len(line.value)
+
+    def action_move(self, step: int) -> None:
+        """Choose another."""
+        self._menu.move(step)
 
 
 class RecallScreen(ModalScreen[str | None]):
