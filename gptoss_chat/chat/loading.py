@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that can answer. `notice` is what the reader should know of how it runs here; `spec` is its shape."""
+    """A model that can answer. `notice` is what the reader should know of how it runs here; `spec` is its shape.
+
+    `gpu_bytes` is what of its weights is on a GPU.
+    """
 
     name: str
     engine: Engine
     encoding: HarmonyEncoding
     notice: str = ""
     spec: ModelSpec | None = None
+    gpu_bytes: int = 0
 
 
 # How many more objects, net, before Python's collector looks at the newest, the newer and all of them.
@@ -40,10 +44,13 @@ def spare_collector() -> None:
     gc.freeze()
 
 
-def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:
-    """A function that loads the checkpoint in `folder`, reporting progress from 0 to 1.
+def model_loader(
+    name: str, folder: Path, *, cache_bytes: int, device: str = "auto", gpu_bytes: int | None = None
+) -> Loader:
+    """A function that loads the checkpoint in `folder` onto `device`, reporting progress from 0 to 1.
 
-    The function raises CheckpointError for a bad checkpoint.
+    `device` is auto, cpu, cuda or cuda:N, and `gpu_bytes` the most that may be taken there. The function raises CheckpointError
+    for a bad checkpoint, and UsageError for a device that does not serve.
     """
 
     def load(progress: Callable[[float], None]) -> LoadedModel:
@@ -52,8 +59,13 @@ def model_loader(name: str, folder: Path, *, cache_bytes: int) -> Loader:
         encoding = load_encoding(folder)
         from gptoss_chat.engine.engine import Engine
         from gptoss_chat.model.checkpoint import load_model
+        from gptoss_chat.model.spec import ModelSpec
+        from gptoss_chat.model.target import find_target, remark_on
 
-        model = load_model(folder, progress=progress)
-        return LoadedModel(name, Engine(model, cache_bytes=cache_bytes), encoding, spec=model.spec)
+        target = find_target(ModelSpec.read(folder), device, cache_bytes=cache_bytes, memory_bytes=gpu_bytes)
+        model = load_model(folder, progress=progress, target=target)
+        engine = Engine(model, cache_bytes=cache_bytes, prefill_chunk=model.prefill_chunk)
+        notice = remark_on(model.placement, target)
+        return LoadedModel(name, engine, encoding, notice, spec=model.spec, gpu_bytes=model.device_bytes)
 
     return load

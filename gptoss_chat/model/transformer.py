@@ -66,6 +66,12 @@ class Transformer:
         return next((device for device in self._devices if device.type != "cpu"), None)
 
     @property
+    def device_bytes(self) -> int:
+        """Bytes of the weights there."""
+        last = self._norm_D.nbytes + self._head_VD.nbytes if self.placement.head else 0
+        return last + sum(layer.bytes_where(lambda tensor: not tensor.is_cpu) for layer in self._layers)
+
+    @property
     def placement(self) -> Placement:
         """What of it is on that device."""
         there = [device.type != "cpu" for device in self._devices]

@@ -5,6 +5,7 @@ T tokens, D model, K experts a token.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -72,6 +73,16 @@ class LayerWeights:
     router_w: Tensor
     router_b: Tensor
     experts: Mxfp4Experts | DenseExperts
+
+    def bytes_where(self, holds: Callable[[Tensor], bool]) -> int:
+        """Bytes of those tensors of which that holds."""
+        parts = [getattr(self, name) for name in self.__slots__]
+        tensors = [part for part in parts if isinstance(part, Tensor)]
+        for part in parts:
+            if not isinstance(part, Tensor):
+                inner = (getattr(part, name) for name in part.__slots__)
+                tensors += [tensor for tensor in inner if isinstance(tensor, Tensor)]
+        return sum(tensor.nbytes for tensor in tensors if holds(tensor))
 
     @property
     def devices(self) -> tuple[torch.device, torch.device]:

@@ -195,12 +195,14 @@ def test_every_tensor_is_where_it_is_used(places: tuple[str, str, str], tokens: 
     assert model.placement == Placement(tuple(there[:3]), tuple(there[3:6]), there[6])
 
 
-def test_backend_tells_what_is_on_the_gpu() -> None:
+def test_backend_tells_what_is_on_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """The words of the status line; the CPU's kernels are named where they have a part."""
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _device: "RTX 4090")
     with FakeTensorMode():
         assert fake_model("ccc", "ccc", "c").backend == backend.describe()
-        half = fake_model("ccg", "ccg", "g").backend
-    assert "1 of 3 layers on the GPU" in half
+        half, whole = fake_model("ccg", "ccg", "g").backend, fake_model("ggg", "ggg", "g").backend
+    assert whole == "reference (PyTorch), RTX 4090"
+    assert f"{whole}, 1 of 3 layers on the GPU" in half
     assert half.endswith(backend.describe())
 
 
