@@ -24,15 +24,15 @@ class MemoryReport:
     sentence: str
 
 
-def fits(entry: ModelEntry) -> MemoryReport:
-    """Compare what `entry` needs with what this machine has free.
+def fits(entry: ModelEntry, gpu_bytes: int = 0) -> MemoryReport:
+    """Compare what `entry` needs with what this machine has free; `gpu_bytes` of its weights are on a GPU.
 
     Weights are mapped from the file, so a model larger than the memory runs, slowly, from disk: that is a warning. Program,
     keys and values can't stay on disk: when they don't fit, `ok` is False.
     """
     total, available = machine_memory()
     private = PROGRAM_BYTES + CHAT_TOKENS * entry.spec.kv_bytes_per_token
-    needed = entry.weight_bytes + private
+    needed = max(0, entry.weight_bytes - gpu_bytes) + private
     numbers = f"{_gib(needed)} needed, {_gib(available)} free of {_gib(total)}"
     if private > available:
         return MemoryReport(

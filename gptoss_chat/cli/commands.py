@@ -104,6 +104,15 @@ def chat(
     allow_tools: Annotated[
         bool, typer.Option("--allow-tools", help="With -p: run what the model calls without asking.")
     ] = False,
+    device: Annotated[
+        str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N; auto takes a GPU for big models.")
+    ] = None,
+    gpu_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu-memory", help="The most of the GPU's memory to take, such as 12GiB; the CPU does the rest."
+        ),
+    ] = None,
     no_history: Annotated[bool, typer.Option("--no-history", help="Store nothing.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -115,7 +124,7 @@ def chat(
     from gptoss_chat.cli import oneshot
     from gptoss_chat.cli.arrangement import ArrangementFile
     from gptoss_chat.cli.opening import conversation_of, open_chat, open_session
-    from gptoss_chat.cli.options import Flags, Sampling, turn_options
+    from gptoss_chat.cli.options import Flags, Sampling, on_device, turn_options
     from gptoss_chat.settings import load_settings
 
     if json_ and jsonl:
@@ -124,7 +133,7 @@ def chat(
         raise UsageError("--continue and --resume exclude each other.", "Choose one.")
     paths = Paths.of_user()
     settings = load_settings(paths)
-    settings = settings.with_preset(settings.preset if preset is None else preset)
+    settings = on_device(settings.with_preset(settings.preset if preset is None else preset), device, gpu_memory)
     tools = tuple(tool) if tool else None
     flags = Flags(
         Sampling(temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gptoss_chat.errors import UsageError
 from gptoss_chat.paths import Paths, private_folder
+from gptoss_chat.text import printable
 
 if TYPE_CHECKING:
     from gptoss_chat.catalog import ModelEntry
@@ -127,11 +128,13 @@ def open_session(
 
         toolbox = read_toolbox(paths)
         toolbox.check(tools or ())
-    if not later and (warning := _memory_warning(entry)):
-        print(warning, file=sys.stderr)
+    if not later:
+        _memory_warning(entry)  # raises where nothing helps
     with _history_file(paths, no_history=no_history) as file:
         store = Store(file) if later else Store.open(file)
-        session = Session(store, _loader(entry, settings), model_name=entry.name, date=today, toolbox=toolbox)
+        session = Session(
+            store, _loader(entry, settings, tell=not later), model_name=entry.name, date=today, toolbox=toolbox
+        )
         try:
             yield session, entry.folder
         finally:
@@ -154,24 +157,43 @@ def _history_file(paths: Paths, *, no_history: bool) -> Iterator[Path]:
         yield paths.history_db
 
 
-def _loader(entry: ModelEntry, settings: Settings) -> Loader:
-    """Loads the model unless the memory can't hold it; raises MemoryLimitError or CheckpointError."""
+def _loader(entry: ModelEntry, settings: Settings, *, tell: bool = False) -> Loader:
+    """Loads the model unless the memory can't hold it, and where asked to `tell`s on stderr what the reader should know.
+
+    Raises MemoryLimitError, CheckpointError, or UsageError for a device that does not serve.
+    """
     from gptoss_chat.chat.loading import model_loader
 
-    load = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))
+    limit = settings.gpu_memory_gib
+    load = model_loader(
+        entry.name,
+        entry.folder,
+        cache_bytes=int(settings.cache_gib * 2**30),
+        device=settings.device,
+        gpu_bytes=None if limit is None else int(limit * 2**30),
+    )
 
     def checked(progress: Callable[[float], None]) -> LoadedModel:
-        notice = _memory_warning(entry)
-        return dataclasses.replace(load(progress), notice=notice)
+        warned = _memory_warning(entry)  # before, when its own pages are not yet counted as taken
+        loaded = load(progress)
+        if loaded.gpu_bytes:
+            warned = _memory_warning(entry, loaded.gpu_bytes)
+        notice = " ".join(filter(None, (loaded.notice, warned)))
+        if tell and notice:
+            print(printable(notice), file=sys.stderr)
+        return dataclasses.replace(loaded, notice=notice)
 
     return checked
 
 
-def _memory_warning(entry: ModelEntry) -> str:
-    """What the reader should know of `entry` in this machine's memory, if anything; raises MemoryLimitError."""
+def _memory_warning(entry: ModelEntry, gpu_bytes: int = 0) -> str:
+    """What the reader should know of `entry` in this machine's memory, if anything; `gpu_bytes` of it are on a GPU.
+
+    Raises MemoryLimitError.
+    """
     from gptoss_chat import catalog
 
-    report = catalog.fits(entry)
+    report = catalog.fits(entry, gpu_bytes)
     if not report.ok:
         raise catalog.too_big(report)
     return report.sentence if report.warning else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 NUMBERS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "seed", "max_tokens")
 RANGES: dict[str, tuple[float, float]] = {name: (BY_NAME[name].low, BY_NAME[name].high) for name in NUMBERS}
+
+_IN_GIB = {"g": 1.0, "gib": 1.0, "gb": 1e9 / 2**30, "m": 2**-10, "mib": 2**-10, "mb": 1e6 / 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,19 @@ class Flags:
     logprobs: int = 0
     route: str | None = None
     tools: tuple[str, ...] | None = None
+
+
+def on_device(settings: Settings, device: str | None, memory: str | None) -> Settings:
+    """The settings with what the flags --device and --gpu-memory say in their place. Raises SettingsError or UsageError."""
+    if device is not None:
+        settings = dataclasses.replace(settings, device=BY_NAME["device"].check(device, "--device"))
+    if memory is not None:
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(G|GB|GiB|M|MB|MiB)?\s*", memory, re.IGNORECASE)
+        if found is None:
+            raise UsageError(f"--gpu-memory {memory} is no amount of memory.", "Write it as 12GiB or 12000MiB.")
+        gib = float(found[1]) * _IN_GIB[(found[2] or "gib").lower()]
+        settings = dataclasses.replace(settings, gpu_memory_gib=BY_NAME["gpu_memory_gib"].check(gib, "--gpu-memory"))
+    return settings
 
 
 def effort_of(word: str) -> Effort:

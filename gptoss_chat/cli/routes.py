@@ -195,7 +195,9 @@ def _scored(model: str | None, settings: Settings) -> Routes:
     report = catalog.fits(entry)
     if not report.ok:
         raise catalog.too_big(report)
-    loaded = model_loader(entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30))(lambda _: None)
+    loaded = model_loader(
+        entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30), device=settings.device
+    )(lambda _: None)
     try:
         ids = tuple(loaded.encoding.encode_text(text))
         # One token is drawn and thrown away: it is never run, so the record ends with the text.

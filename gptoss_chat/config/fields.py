@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +22,10 @@ _MUST_BE: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting. `unset` says what None means, where the setting may be left out; `low` and `high` bound a number."""
+    """One setting. `unset` says what None means, where the setting may be left out; `low` and `high` bound a number.
+
+    A text has to match `pattern`, where there is one; `example` shows what does, and `help` says it.
+    """
 
     name: str
     kind: Kind
@@ -31,6 +35,7 @@ class Field:
     low: float = 0
     high: float = 0
     choices: tuple[str, ...] = ()
+    pattern: str = ""
     when: When = "from the next prompt on"
     in_preset: bool = False
 
@@ -43,6 +48,8 @@ class Field:
             raise SettingsError(f"{source}: {self.name} is {value!r}.", f"It must be {_MUST_BE[self.kind]}.")
         if self.choices and value not in self.choices:
             raise SettingsError(f"{source}: {self.name} is {value!r}.", f"Use {_or(self.choices)}.")
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
+            raise SettingsError(f"{source}: {self.name} is {value!r}.", f"Use {self.help[0].lower()}{self.help[1:]}.")
         if isinstance(value, int | float) and wanted is not bool and not self.low <= value <= self.high:
             kind = _MUST_BE[self.kind]
             raise SettingsError(f"{source}: {self.name} is {value}.", f"Use {kind} from {self.low:g} to {self.high:g}.")
@@ -166,6 +173,24 @@ FIELDS: tuple[Field, ...] = (
         "Memory for keys and values of all conversations together, in GiB",
         "2.0",
         low=0.01,
+        high=100_000,
+        when="at the next start",
+    ),
+    Field(
+        "device",
+        "text",
+        "Auto (a GPU for big models, where one serves), cpu, cuda, or cuda:N for one of several",
+        '"auto"',
+        pattern=r"auto|cpu|cuda(:\d{1,3})?",
+        when="at the next start",
+    ),
+    Field(
+        "gpu_memory_gib",
+        "number",
+        "The most of the GPU's memory to take, in GiB; what it does not hold is the CPU's",
+        "12.0",
+        unset="all that is free, less 1 GiB",
+        low=0.1,
         high=100_000,
         when="at the next start",
     ),

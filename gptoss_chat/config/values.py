@@ -45,6 +45,8 @@ class Settings:
     max_tokens: int | None = None
     route: str = ""
     cache_gib: float = 2.0
+    device: str = "auto"
+    gpu_memory_gib: float | None = None
     theme: str = "dark"
     show_reasoning: bool = False
     presets: tuple[Preset, ...] = ()
