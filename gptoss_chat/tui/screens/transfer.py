@@ -67,12 +67,13 @@ class TransferScreen(TuningScreen):
             await self._export(pane, path, exporting.message_text, entry.node_id)
 
     async def _path(self, pane: Pane, question: str, typed: str, name: str) -> Path | None:
+        asked: str | None = typed
         if not typed:
-            typed = await self.app.push_screen_wait(PathScreen(question, name)) or ""
-        if not typed:
+            asked = await self.app.push_screen_wait(PathScreen(question, name))
+        if not asked:
             return None
         try:
-            return await asyncio.to_thread(exporting.path_of, typed, name)
+            return await asyncio.to_thread(exporting.path_of, asked, name)
         except GptossChatError as error:
             pane.notice.show(error_text(error))
             return None
@@ -96,16 +97,18 @@ class TransferScreen(TuningScreen):
     async def import_conversations(self, typed: str) -> None:
         """Take in the file at the path that was typed; with none, ask for one."""
         pane = self.pane
-        typed = typed or await self.app.push_screen_wait(PathScreen("Import conversations from", "")) or ""
+        asked: str | None = typed
         if not typed:
+            asked = await self.app.push_screen_wait(PathScreen("Import conversations from", ""))
+        if not asked:
             return
         if self._stop_import is not None:
             pane.notice.show("A file is being imported already.")
             return
         self._stop_import = stop = threading.Event()
-        pane.notice.show(visible(f"Importing {typed} …"))
+        pane.notice.show(visible(f"Importing {asked} …"))
         try:
-            tally = await asyncio.to_thread(self._take_in, typed, stop.is_set)
+            tally = await asyncio.to_thread(self._take_in, asked, stop.is_set)
         except GptossChatError as error:
             pane.notice.show(error_text(error))
         else:
