@@ -15,6 +15,7 @@ from torch import Tensor
 from gptoss_chat.errors import UsageError
 from gptoss_chat.kernels import int8, ops
 from gptoss_chat.kernels.cpu import library
+from gptoss_chat.kernels.cpu.library import Functions
 from gptoss_chat.kernels.cpu.operators import Operators
 from gptoss_chat.kernels.int8 import Int8Matrix
 
@@ -56,6 +57,11 @@ class Backend:
         for operator in ops.OPERATORS:
             self._registered.impl(operator, getattr(self._operators, operator), "CPU")
         ops.call_compiled(self._operators)
+
+    @property
+    def functions(self) -> Functions | None:
+        """The compiled functions that run; None without them."""
+        return self._operators.functions if self._operators is not None else None
 
     @property
     def compiled(self) -> bool:

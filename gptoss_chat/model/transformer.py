@@ -14,9 +14,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gptoss_chat.kernels import backend_name, cuda, ops
+from gptoss_chat.kernels import backend, backend_name, cuda, ops
+from gptoss_chat.kernels.cpu.library import Functions
+from gptoss_chat.kernels.cpu.step import Step
 from gptoss_chat.kernels.int8 import Int8Matrix
 from gptoss_chat.model.decode_graph import DecodeGraph, Recorder, cuda_recorder
+from gptoss_chat.model.host_step import host_step
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool, new_pool
 from gptoss_chat.model.placement import Placement
 from gptoss_chat.model.rope import Rope
@@ -58,6 +61,7 @@ class Transformer:
         if self.placement.whole and norm.is_cuda and cuda.registered():
             self._record = cuda_recorder(norm.device)
         self._recorded: tuple[KVPool, DecodeGraph] | None = None
+        self._called: tuple[Functions, KVPool, Step | None] | None = None
         self._windows = tuple(spec.window if kind == SLIDING else 0 for kind in spec.layer_types)
 
     @property
@@ -148,13 +152,13 @@ class Transformer:
         """
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
-        if self._record is not None and len(x_TD) == 1 and steering is None and not all_logits:
-            graph = self._graph(kv)
-            if graph is not None:
-                logits_V, experts_LK, weights_LK, entropy_L = graph.run(x_TD, rope_TC, page_table_N, start)
+        if len(x_TD) == 1 and steering is None and not all_logits:
+            step = self._graph(kv) if self._record is not None else self._host_step(kv)
+            if step is not None:
+                logits_V, experts_LK, weights_LK, entropy_L = step.run(x_TD, rope_TC, page_table_N, start)
                 if entropy_out is not None:
                     entropy_out[0] = entropy_L
-                return logits_V, experts_LK[None], weights_LK[None]
+                return logits_V, experts_LK[None].to(torch.uint8), weights_LK[None].to(torch.float16)
 
         device = self._devices[0]
         if device.type != "cpu":
@@ -216,6 +220,16 @@ class Transformer:
         if self._split:
             x_TD, delta_TD = _carried(x_TD, delta_TD, self._devices[-1])
         return ops.linear(ops.rms_norm(x_TD, self._norm_D, self.spec.eps, delta_TD), self._head_VD)
+
+    def _host_step(self, kv: KVPool) -> Step | None:
+        """A decode step on `kv` as one compiled call, made at its first use; None where the operators have to run one by one."""
+        functions = backend.functions if self.device is None else None
+        if functions is None:
+            return None
+        if self._called is None or self._called[0] is not functions or self._called[1] is not kv:
+            step = host_step(functions, self.spec, self._layers, self._windows, self._norm_D, self._head_VD, kv)
+            self._called = (functions, kv, step)
+        return self._called[2]
 
     def _graph(self, kv: KVPool) -> DecodeGraph | None:
         """A decode step on `kv` as one recording, made at its first use; None where it can't be made."""

@@ -12,20 +12,24 @@ from gptoss_chat.kernels import cpu
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
-_INTERFACE = 4  # as gptoss_interface() in src/portable.cpp
+_INTERFACE = 5  # as gptoss_interface() in src/portable.cpp
 
 _P, _N, _I, _F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
     "moe_mxfp4": [_P] * 10 + [_N] * 5 + [_F, _I],
     "moe_float": [_P] * 8 + [_N] * 5 + [_F],
     "linear_bf16": [_P] * 4 + [_N] * 3 + [_I],
+    "linear_float": [_P] * 4 + [_N] * 3 + [_I],
     "pack_int8": [_P] * 3 + [_N] * 2 + [_I],
     "linear_int8": [_P] * 5 + [_N] * 3 + [_I],
     "attention": [_P, _N, _P, _P, _I, _P, _P, _P] + [_N] * 8 + [_I],
     "rms_norm": [_P] * 4 + [_N] * 2 + [_F, _I],
     "rope_store": [_P] * 5 + [_I, _P] + [_N] * 7 + [_I],
     "route": [_P] * 4 + [_N] * 3,
+    "step": [_P] * 4 + [_N] + [_P] * 4 + [_I],
 }
+
+_NO_MEMORY, _BAD_INDEX = 1, 2  # as Status in src/vec.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class Functions:
     moe_mxfp4: ctypes._NamedFuncPointer
     moe_float: ctypes._NamedFuncPointer
     linear_bf16: ctypes._NamedFuncPointer
+    linear_float: ctypes._NamedFuncPointer
     pack_int8: ctypes._NamedFuncPointer
     linear_int8: ctypes._NamedFuncPointer
     attention: ctypes._NamedFuncPointer
     rms_norm: ctypes._NamedFuncPointer
     rope_store: ctypes._NamedFuncPointer
     route: ctypes._NamedFuncPointer
+    step: ctypes._NamedFuncPointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +92,11 @@ def load(instruction_set: str) -> Functions:
         function.argtypes, function.restype = types, ctypes.c_int
         functions[name] = function
     return Functions(instruction_set, **functions)
+
+
+def check(status: int) -> None:
+    """Raises what a function's status says: MemoryError, IndexError."""
+    if status == _NO_MEMORY:
+        raise MemoryError
+    if status == _BAD_INDEX:
+        raise IndexError("an expert or page number is out of range")

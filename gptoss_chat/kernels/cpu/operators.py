@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.kernels import int8, reference
-from gptoss_chat.kernels.cpu.library import Functions
+from gptoss_chat.kernels.cpu.library import Functions, check
 from gptoss_chat.kernels.int8 import Int8Matrix
 
-_NO_MEMORY, _BAD_INDEX = 1, 2
 # From here on torch's float32 product on converted panels wins over reading bf16 weights again for every four tokens.
 _BF16_TOKENS = 8
+# Up to here a plain loop over float32 weights costs less than to start torch's product.
+_FLOAT_TOKENS = 4
 _MAX_SLOTS = 128
 # Float experts: (token, expert) pairs up to which one plain loop on one thread wins, and the largest expert it is for.
 _FLOAT_ROWS = 32
@@ -27,18 +28,20 @@ class Operators:
     """One instruction set's operators, with the signatures of `reference`."""
 
     def __init__(self, functions: Functions) -> None:
-        self._functions = functions
+        self.functions = functions
 
     def linear(self, x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
         """See `ops.linear`."""
         (T, I), O = x_TI.shape, w_OI.shape[0]  # noqa: E741 - the names of the axes
-        if w_OI.dtype != torch.bfloat16 or T > _BF16_TOKENS or not w_OI.is_contiguous():
+        if w_OI.dtype == torch.bfloat16 and T <= _BF16_TOKENS and w_OI.is_contiguous():
+            run = self.functions.linear_bf16
+        elif w_OI.dtype == torch.float32 and T <= _FLOAT_TOKENS and w_OI.is_contiguous():
+            run = self.functions.linear_float
+        else:
             return reference.linear(x_TI, w_OI, bias_O)
         x_TI, y_TO = x_TI.contiguous(), x_TI.new_empty(T, O)
-        _done(
-            self._functions.linear_bf16(
-                x_TI.data_ptr(), w_OI.data_ptr(), _pointer(bias_O), y_TO.data_ptr(), T, I, O, torch.get_num_threads()
-            )
+        check(
+            run(x_TI.data_ptr(), w_OI.data_ptr(), _pointer(bias_O), y_TO.data_ptr(), T, I, O, torch.get_num_threads())
         )
         return y_TO
 
@@ -46,8 +49,8 @@ class Operators:
         """See `ops.linear`."""
         T, I = x_TI.shape  # noqa: E741
         x_TI, y_TO = x_TI.contiguous(), x_TI.new_empty(T, rows)
-        _done(
-            self._functions.linear_int8(
+        check(
+            self.functions.linear_int8(
                 x_TI.data_ptr(),
                 values.data_ptr(),
                 scales.data_ptr(),
@@ -66,8 +69,8 @@ class Operators:
         if w_OI.dtype != torch.bfloat16:
             return int8.quantise(w_OI)
         w_OI, matrix = w_OI.contiguous(), int8.empty(*w_OI.shape)
-        _done(
-            self._functions.pack_int8(
+        check(
+            self.functions.pack_int8(
                 w_OI.data_ptr(),
                 matrix.values.data_ptr(),
                 matrix.scales.data_ptr(),
@@ -97,8 +100,8 @@ class Operators:
         page_table_N, sinks_H = page_table_N.contiguous(), sinks_H.contiguous()
         _check_pages(page_table_N, S, start + T)
         y_TA = q_THC.new_empty(T, H * C)
-        _done(
-            self._functions.attention(
+        check(
+            self.functions.attention(
                 q_THC.data_ptr(),
                 q_THC.stride(0),
                 k_PSGC.data_ptr(),
@@ -140,8 +143,8 @@ class Operators:
         weights = (gate_up_blocks, gate_up_scales, gate_up_bias, down_blocks, down_scales, down_bias)
         if not all(tensor.is_contiguous() for tensor in weights):
             return reference.moe_mxfp4(x_TD, ids_TK, weights_TK, *weights, limit)
-        _done(
-            self._functions.moe_mxfp4(
+        check(
+            self.functions.moe_mxfp4(
                 x_TD.data_ptr(),
                 ids_TK.data_ptr(),
                 weights_TK.data_ptr(),
@@ -172,13 +175,13 @@ class Operators:
         """See `ops.moe_dense`."""
         (T, D), (E, _, F), K = x_TD.shape, down_EDF.shape, ids_TK.shape[1]
         weights = (gate_up_EOD, gate_up_bias, down_EDF.transpose(1, 2), down_bias)
-        small = T * K <= _FLOAT_ROWS and F % 32 == 0 and gate_up_EOD[0].nbytes <= _FLOAT_EXPERT_BYTES
-        if not small or not all(tensor.dtype == torch.float32 and tensor.is_contiguous() for tensor in weights):
+        plain = gate_up_bias.is_contiguous() and down_bias.is_contiguous()
+        if T * K > _FLOAT_ROWS or not plain or not takes_float_experts(gate_up_EOD, down_EDF):
             return reference.moe_dense(x_TD, ids_TK, weights_TK, gate_up_EOD, gate_up_bias, down_EDF, down_bias, limit)
         x_TD, ids_TK, weights_TK = x_TD.contiguous(), ids_TK.contiguous(), weights_TK.contiguous()
         y_TD = torch.empty_like(x_TD)
-        _done(
-            self._functions.moe_float(
+        check(
+            self.functions.moe_float(
                 x_TD.data_ptr(),
                 ids_TK.data_ptr(),
                 weights_TK.data_ptr(),
@@ -201,8 +204,8 @@ class Operators:
         if delta_TD is not None:
             delta_TD = delta_TD.contiguous()
         y_TD = torch.empty_like(x_TD)
-        _done(
-            self._functions.rms_norm(
+        check(
+            self.functions.rms_norm(
                 x_TD.data_ptr(),
                 _pointer(delta_TD),
                 scale_D.data_ptr(),
@@ -226,8 +229,8 @@ class Operators:
         H = A // C - 2 * G
         q_THC = qkv_TA.new_empty(T, H, C)
         _check_pages(page_table_N, S, start + T)
-        _done(
-            self._functions.rope_store(
+        check(
+            self.functions.rope_store(
                 qkv_TA.data_ptr(),
                 rope_TC.data_ptr(),
                 page_table_N.data_ptr(),
@@ -252,12 +255,20 @@ class Operators:
         scores_TE, (T, E) = scores_TE.contiguous(), scores_TE.shape
         ids_TK = torch.empty((T, chosen), dtype=torch.int64)
         weights_TK, entropy_T = torch.empty((T, chosen)), torch.empty(T)
-        _done(
-            self._functions.route(
+        check(
+            self.functions.route(
                 scores_TE.data_ptr(), ids_TK.data_ptr(), weights_TK.data_ptr(), entropy_T.data_ptr(), T, E, chosen
             )
         )
         return ids_TK, weights_TK, entropy_T
+
+
+def takes_float_experts(gate_up_EOD: Tensor, down_EDF: Tensor) -> bool:
+    """Whether a few tokens' experts of these weights run in the compiled loop."""
+    F = down_EDF.shape[2]
+    laid_out = gate_up_EOD.is_contiguous() and down_EDF.transpose(1, 2).is_contiguous()
+    small = F % 32 == 0 and gate_up_EOD[0].nbytes <= _FLOAT_EXPERT_BYTES
+    return small and laid_out and gate_up_EOD.dtype == down_EDF.dtype == torch.float32
 
 
 def _check_pages(page_table_N: Tensor, slots: int, positions: int) -> None:
@@ -267,10 +278,3 @@ def _check_pages(page_table_N: Tensor, slots: int, positions: int) -> None:
 
 def _pointer(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
-
-
-def _done(status: int) -> None:
-    if status == _NO_MEMORY:
-        raise MemoryError
-    if status == _BAD_INDEX:
-        raise IndexError("an expert or page number is out of range")

@@ -1,9 +1,6 @@
 // What Python calls, named after the instruction set it was compiled for: plain pointers and sizes, a Status back.
 #pragma once
-#include "attention.h"
-#include "linear.h"
-#include "moe_float.h"
-#include "small.h"
+#include "step.h"
 
 #define GPTOSS_JOIN(name, isa) gptoss_##name##_##isa
 #define GPTOSS_NAME(name, isa) GPTOSS_JOIN(name, isa)
@@ -17,7 +14,7 @@ GPTOSS_EXPORT(moe_mxfp4)(const float* x, const int64_t* ids, const float* weight
                          int64_t D, int64_t F, float limit, int threads) {
     return moe_mxfp4({x, ids, weights, gate_up_blocks, gate_up_scales, gate_up_bias, down_blocks, down_scales,
                       down_bias, y, T, K, E, D, F, limit},
-                     threads);
+                     team(3 * T * K * D * F, threads));
 }
 
 GPTOSS_EXPORT(moe_float)(const float* x, const int64_t* ids, const float* weights, const float* gate_up,
@@ -28,7 +25,12 @@ GPTOSS_EXPORT(moe_float)(const float* x, const int64_t* ids, const float* weight
 
 GPTOSS_EXPORT(linear_bf16)(const float* x, const uint16_t* w, const float* bias, float* y, int64_t T, int64_t I,
                            int64_t O, int threads) {
-    return linear_bf16(x, w, bias, y, T, I, O, threads);
+    return linear_bf16(x, w, bias, y, T, I, O, team(T * I * O, threads));
+}
+
+GPTOSS_EXPORT(linear_float)(const float* x, const float* w, const float* bias, float* y, int64_t T, int64_t I, int64_t O,
+                            int threads) {
+    return linear_float(x, w, bias, y, T, I, O, team(T * I * O, threads));
 }
 
 GPTOSS_EXPORT(pack_int8)(const uint16_t* w, int8_t* values, uint16_t* scales, int64_t O, int64_t I, int threads) {
@@ -37,14 +39,14 @@ GPTOSS_EXPORT(pack_int8)(const uint16_t* w, int8_t* values, uint16_t* scales, in
 
 GPTOSS_EXPORT(linear_int8)(const float* x, const int8_t* values, const uint16_t* scales, const float* bias, float* y,
                            int64_t T, int64_t I, int64_t O, int threads) {
-    return linear_int8(x, values, scales, bias, y, T, I, O, threads);
+    return linear_int8(x, values, scales, bias, y, T, I, O, team(T * I * O, threads));
 }
 
 GPTOSS_EXPORT(attention)(const float* q, int64_t q_stride, const void* k_pages, const void* v_pages, int bf16,
                          const int32_t* page_table, const float* sinks, float* y, int64_t T, int64_t H, int64_t G,
                          int64_t C, int64_t S, int64_t P, int64_t start, int64_t window, int threads) {
     const AttentionArguments a{q, q_stride, k_pages, v_pages, page_table, sinks, y, T, H, G, C, S, P, start, window};
-    return bf16 ? attention<uint16_t>(a, threads) : attention<float>(a, threads);
+    return attend(a, bf16, threads);
 }
 
 GPTOSS_EXPORT(rms_norm)(float* x, const float* delta, const float* scale, float* y, int64_t T, int64_t D, float eps,
@@ -64,6 +66,11 @@ GPTOSS_EXPORT(rope_store)(const float* qkv, const float* rope, const int32_t* pa
 
 GPTOSS_EXPORT(route)(const float* scores, int64_t* ids, float* weights, float* entropy, int64_t T, int64_t E, int64_t K) {
     return route(scores, ids, weights, entropy, T, E, K);
+}
+
+GPTOSS_EXPORT(step)(const StepModel* model, float* x, const float* rope, const int32_t* page_table, int64_t start,
+                    float* logits, int64_t* ids, float* weights, float* entropy, int threads) {
+    return step(*model, x, rope, page_table, start, logits, ids, weights, entropy, threads);
 }
 
 }  // extern "C"

@@ -1,4 +1,4 @@
-// Dense products: bf16 weights against float activations (exact), int8 weights against int8 activations.
+// Dense products: float and bf16 weights against float activations (exact), int8 weights against int8 activations.
 //
 // T tokens, I inputs, O outputs. A step of decoding is bound by reading the weights, once, in order; threads take runs
 // of rows as they come.
@@ -57,6 +57,26 @@ int linear_bf16(const float* x, const uint16_t* w, const float* bias, float* y, 
             for (int i = 0; i < n; i++) y[(t + i) * O + o] = out[i] + (bias ? bias[o] : 0);
         }
     }
+    return kDone;
+}
+
+GPTOSS_INLINE float dot_float(const float* a, const float* b, int64_t n) {
+    v8 even = all8(0), odd = all8(0);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        even += load8(a + i) * load8(b + i);
+        odd += load8(a + i + 8) * load8(b + i + 8);
+    }
+    float sum = sum8(even + odd);
+    for (; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+// y [T, O] of x [T, I] and float w [O, I]; bias may be null. Meant for few tokens.
+int linear_float(const float* x, const float* w, const float* bias, float* y, int64_t T, int64_t I, int64_t O, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t o = 0; o < O; o++)
+        for (int64_t t = 0; t < T; t++) y[t * O + o] = dot_float(w + o * I, x + t * I, I) + (bias ? bias[o] : 0);
     return kDone;
 }
 

@@ -2,21 +2,10 @@
 //
 // A step of such a model is bound by the cost of starting work, not by the work: this is one call without any barrier.
 #pragma once
+#include "linear.h"
 #include "moe.h"
 
 namespace {
-
-GPTOSS_INLINE float dot_float(const float* a, const float* b, int64_t n) {
-    v8 even = all8(0), odd = all8(0);
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        even += load8(a + i) * load8(b + i);
-        odd += load8(a + i + 8) * load8(b + i + 8);
-    }
-    float sum = sum8(even + odd);
-    for (; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
 
 // y [T, D] of x [T, D], ids and weights [T, K], gate_up [E, 2F, D], down [E, F, D] (inputs before outputs); F is a multiple
 // of 32.

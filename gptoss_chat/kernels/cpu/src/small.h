@@ -1,17 +1,18 @@
 // What stands between the products of a step: the norm, the rotation into the cache, the router's choice. Knows no products.
 //
-// T tokens, D model, H query heads, G key-value heads, C head size, S slots a page, P pages, E experts, K of them chosen. For one
-// token each is a few microseconds: threads are asked for only where there are many.
+// T tokens, D model, H query heads, G key-value heads, C head size, S slots a page, P pages, E experts, K of them chosen.
 #pragma once
 #include "vec.h"
 
 namespace {
 
-constexpr int64_t kFewTokens = 4;
+// A number read and written, with what is computed of it, in multiply-adds.
+constexpr int64_t kTouch = 8;
 
 // y = x / sqrt(mean(x * x) + eps) * scale, of [T, D]; delta, where there is one, is added to x first, in place.
 int rms_norm(float* x, const float* delta, const float* scale, float* y, int64_t T, int64_t D, float eps, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static) if (T > kFewTokens)
+    threads = team(kTouch * T * D, threads);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t t = 0; t < T; t++) {
         float *x_D = x + t * D, *y_D = y + t * D;
         v8 even = all8(0), odd = all8(0);
@@ -55,7 +56,8 @@ int rope_store(const float* qkv, const float* rope, const int32_t* page_table, K
                int64_t T, int64_t H, int64_t G, int64_t C, int64_t S, int64_t P, int64_t start, int threads) {
     for (int64_t page = start / S; page * S < start + T; page++)
         if (page_table[page] < 0 || page_table[page] >= P) return kBadIndex;
-#pragma omp parallel for num_threads(threads) schedule(static) if (T > kFewTokens)
+    threads = team(kTouch * T * (H + 2 * G) * C, threads);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t t = 0; t < T; t++) {
         const float *head = qkv + t * (H + 2 * G) * C, *rope_C = rope + t * C;
         const int64_t at = (page_table[(start + t) / S] * S + (start + t) % S) * G * C;

@@ -74,6 +74,10 @@ struct Scratch {
     Scratch& operator=(const Scratch&) = delete;
 };
 
+// How many threads so many multiply-adds are worth: waking them takes some microseconds, and far more on a busy machine.
+constexpr int64_t kWorthThreads = 1 << 19;
+GPTOSS_INLINE int team(int64_t products, int threads) { return products < kWorthThreads ? 1 : threads; }
+
 // What the exported functions return.
 enum Status : int { kDone = 0, kNoMemory = 1, kBadIndex = 2 };
 
