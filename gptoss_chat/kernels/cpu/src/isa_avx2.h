@@ -9,13 +9,16 @@ namespace {
 
 struct Isa : X86 {
     static constexpr int kAhead = 2048;    // bytes that weights are asked for before they are used
-    static constexpr int kTileTokens = 3;  // 2 x 3 sums of 16 lanes, 2 x 3 of floats, and operands: the 16 registers
+    static constexpr int kTileTokens = 4;  // 2 x 4 sums of 16 lanes and operands fill the 16 registers
 
     static inline float sum(__m256 v) {
         __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
         s = _mm_add_ps(s, _mm_movehl_ps(s, s));
         return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
     }
+    // Left free to regroup a long sum of integers, the compiler keeps all its parts and spills them.
+    static inline void keep_order(__m256i& sum) { asm("" : "+x"(sum)); }
+
     static inline __m256i all4(const void* p) {  // four bytes in every lane
         int32_t v;
         memcpy(&v, p, sizeof v);
@@ -98,6 +101,8 @@ struct Isa : X86 {
                     const __m256i q = all4(x[t].q + base + g % 4 * 4 + g / 4 * 32);
                     s[t][0] = _mm256_add_epi16(s[t][0], _mm256_maddubs_epi16(w0, q));
                     s[t][1] = _mm256_add_epi16(s[t][1], _mm256_maddubs_epi16(w1, q));
+                    keep_order(s[t][0]);
+                    keep_order(s[t][1]);
                 }
             }
             const __m256 scale0 = _mm256_loadu_ps(panel_scale + b * 16);
@@ -137,6 +142,7 @@ struct Isa : X86 {
                     const __m256i magnitudes = all4(x[t].magnitudes + b * kBlock + g * 4);
                     const __m256i pairs = _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(weights, q));
                     s[t] = _mm256_add_epi32(s[t], _mm256_madd_epi16(pairs, ones));
+                    keep_order(s[t]);
                 }
             }
             const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(scales + b * 8));
