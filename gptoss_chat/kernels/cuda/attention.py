@@ -98,6 +98,7 @@ def _one_token(
     BLOCK_C: tl.constexpr,
     BLOCK_J: tl.constexpr,
     OPERAND: tl.constexpr,
+    EXACT: tl.constexpr,
 ):
     g, part = tl.program_id(0), tl.program_id(1)
     at = tl.load(position).to(tl.int32) if READS else position
@@ -123,7 +124,7 @@ def _one_token(
         keys = b * BLOCK_J + tl.arange(0, BLOCK_J)
         best_R, total_R, mixed_RC = _attend(
             q_RC, best_R, total_R, mixed_RC, position_R, keys, first, at,
-            k_PSGC, v_PSGC, table_N, g, window, G, S, C, BLOCK_C, OPERAND, True,
+            k_PSGC, v_PSGC, table_N, g, window, G, S, C, BLOCK_C, OPERAND, EXACT,
         )  # fmt: skip
     h = g * M + m
     if W == 1:
@@ -227,7 +228,7 @@ def attention(
     _one_token[(G, W)](
         q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H, best_HW, total_HW, mixed_HWC,
         isinstance(start, Tensor), M, G, S, C, W, max(16, triton.next_power_of_2(M)), block_c, keys, operand,
-        num_warps=4, num_stages=2,
+        tuned.operand != torch.float32, num_warps=4, num_stages=2,
     )  # fmt: skip
     if W > 1:
         _join[(H,)](best_HW, total_HW, mixed_HWC, y_TA, W, C, triton.next_power_of_2(W), block_c, num_warps=2)

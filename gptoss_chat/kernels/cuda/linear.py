@@ -82,8 +82,9 @@ def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
     x_TI, w_OI = x_TI.contiguous(), w_OI.contiguous()
     if count > tuned.vector_tokens and w_OI.dtype == torch.float32:
         return torch.nn.functional.linear(x_TI.float(), w_OI, None if bias_O is None else bias_O.float())
-    if count > tuned.library_tokens and w_OI.dtype == tuned.operand:
-        y_TO = torch.mm(x_TI.to(tuned.operand), w_OI.T, out_dtype=torch.float32)
+    if count > tuned.library_tokens:
+        kind = torch.float16 if w_OI.dtype == torch.float16 else tuned.library
+        y_TO = torch.mm(x_TI.to(kind), w_OI.to(kind).T, out_dtype=torch.float32)
         return y_TO if bias_O is None else y_TO.add_(bias_O)
     y_TO = torch.empty(count, outputs, dtype=torch.float32, device=x_TI.device)
     if count <= tuned.vector_tokens:

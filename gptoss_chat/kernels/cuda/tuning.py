@@ -19,11 +19,12 @@ Tile = tuple[int, int, int, int]
 class Tuning:
     """What the launchers choose by device.
 
-    operand: the type that tensor cores multiply, accumulating in float32. Everything that gpt-oss multiplies is a normed
-    activation, a mix of values, or within swiglu's limit, so float16's range serves where bfloat16 is missing.
+    operand: what Triton's products multiply, accumulating in float32; library: what cuBLAS multiplies. Everything that
+    gpt-oss multiplies is a normed activation, a mix of values, or within swiglu's limit: float16's range serves, too.
     """
 
     operand: torch.dtype
+    library: torch.dtype
     small_tile: Tile  # up to its number of tokens
     large_tile: Tile
     stages: int  # loads in flight ahead of a product
@@ -40,9 +41,10 @@ class Tuning:
 
 
 _AMPERE = Tuning(
-    torch.bfloat16,
-    (64, 16, 128, 4),
-    (128, 64, 64, 8),
+    operand=torch.bfloat16,
+    library=torch.bfloat16,
+    small_tile=(64, 16, 128, 4),
+    large_tile=(128, 64, 64, 8),
     stages=3,
     attention_rows=128,
     attention_keys=64,
@@ -60,16 +62,27 @@ _CONSUMER = replace(
     splits=16,
 )
 _TABLE = {
-    (7, 5): replace(_CONSUMER, operand=torch.float16, large_tile=(64, 64, 32, 4)),
+    # Triton has no tensor cores before 8.0, and cuBLAS has them in float16.
+    (7, 5): replace(
+        _CONSUMER,
+        operand=torch.float32,
+        library=torch.float16,
+        library_tokens=4,
+        small_tile=(32, 16, 16, 4),
+        large_tile=(64, 32, 16, 4),
+        attention_rows=32,
+        attention_keys=32,
+    ),
     (8, 0): _AMPERE,
     (8, 6): _CONSUMER,
     (9, 0): replace(_AMPERE, large_tile=(128, 128, 64, 8)),
     (12, 0): _CONSUMER,
 }
 _INTERPRETED = Tuning(
-    torch.float32,
-    (64, 8, 32, 1),
-    (64, 16, 32, 1),
+    operand=torch.float32,
+    library=torch.float32,
+    small_tile=(64, 8, 32, 1),
+    large_tile=(64, 16, 32, 1),
     stages=1,
     attention_rows=16,
     attention_keys=32,

@@ -1,0 +1,39 @@
+"""Which operators Triton serves and where; nothing is registered, since that would hold for the whole process."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+
+from gptoss_chat.kernels import cuda, ops, reference
+from gptoss_chat.kernels.cuda.operators import OPERATORS
+from gptoss_chat.kernels.cuda.tuning import by_capability
+
+
+def test_every_operator_but_int8_has_a_triton_form_with_the_references_parameters() -> None:
+    """Called by position, as the dispatcher does: as many of them, in the same order."""
+    assert set(OPERATORS) == {*ops.OPERATORS, *ops.DEVICE_OPERATORS} - {"linear_int8"}
+    for name, operator in OPERATORS.items():
+        ours, theirs = (list(inspect.signature(f).parameters) for f in (operator, getattr(reference, name)))
+        assert len(ours) == len(theirs), name
+
+
+def test_an_obstacle_is_a_sentence_about_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU, one that is too old, one that serves, and no Triton."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: ((7, 0), (9, 0))[device.index])
+    assert cuda.obstacle(torch.device("cpu")) == "Triton kernels need an NVIDIA GPU, not cpu."
+    assert "7.5, and this one has 7.0" in cuda.obstacle(torch.device("cuda:0"))
+    assert cuda.obstacle(torch.device("cuda:1")) == ""
+    monkeypatch.setattr(cuda.importlib.util, "find_spec", lambda _name: None)
+    assert cuda.obstacle(torch.device("cuda:1")) == "The package triton is not installed."
+
+
+@pytest.mark.parametrize(
+    ("capability", "operand"),
+    [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((8, 9), torch.bfloat16), ((13, 0), torch.bfloat16)],
+)
+def test_tiles_are_known_for_every_capability_that_is_served(capability: tuple[int, int], operand: torch.dtype) -> None:
+    """One between two entries, and one newer than all."""
+    assert by_capability(capability).operand == operand
