@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A model that can answer. `notice` is what the reader should know of how it runs here; `spec` is its shape.
 
-    `gpu_bytes` is what of its weights is on a GPU.
+    `device` names where it computes, such as cuda:0; `gpu_bytes` is what of its weights is there, when that is a GPU.
     """
 
     name: str
@@ -26,6 +26,7 @@ class LoadedModel:
     encoding: HarmonyEncoding
     notice: str = ""
     spec: ModelSpec | None = None
+    device: str = "cpu"
     gpu_bytes: int = 0
 
 
@@ -66,6 +67,7 @@ def model_loader(
         model = load_model(folder, progress=progress, target=target)
         engine = Engine(model, cache_bytes=cache_bytes, prefill_chunk=model.prefill_chunk)
         notice = remark_on(model.placement, target)
-        return LoadedModel(name, engine, encoding, notice, spec=model.spec, gpu_bytes=model.device_bytes)
+        device_name = str(model.device or "cpu")
+        return LoadedModel(name, engine, encoding, notice, model.spec, device_name, model.device_bytes)
 
     return load

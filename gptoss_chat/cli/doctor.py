@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
 
 import typer
@@ -32,6 +33,8 @@ def doctor() -> None:
     _say("kernels", backend_name(torch.device("cpu")))
     if remedy := backend.remedy():
         _say("", remedy)
+    for number, finding in enumerate(_gpus()):
+        _say("" if number else "gpu", finding)
     _say("textual", importlib.metadata.version("textual"))
     _say("memory", f"{available / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB")
     for entry in catalog.list_models():
@@ -51,6 +54,27 @@ def doctor() -> None:
             "terminal",
             f"{term}{', true colour' if colour in ('truecolor', '24bit') else ', 256 colours or fewer: COLORTERM is not set'}",
         )
+
+
+def _gpus() -> list[str]:
+    """What can be used of NVIDIA GPUs, one line each; the way to them only where the machine seems to have one."""
+    import torch
+
+    from gptoss_chat.kernels import cuda
+    from gptoss_chat.model.device import Accelerator, cuda_refusal, look_at
+
+    if (refusal := cuda_refusal()) is not None:
+        return [f"none: {refusal.message}", *([refusal.hint] if shutil.which("nvidia-smi") else [])]
+    lines = []
+    for index in range(torch.cuda.device_count()):
+        found = look_at(index)
+        if isinstance(found, Accelerator):
+            free, total = found.free_bytes / 2**30, found.total_bytes / 2**30
+            kernels = cuda.obstacle(found.device) or "Triton kernels."
+            lines.append(f"cuda:{index}: {found.name}, {free:.1f} GiB free of {total:.1f} GiB. {kernels}")
+        else:
+            lines.append(f"cuda:{index}: {found.message}")
+    return lines
 
 
 def _say(name: str, finding: str) -> None:

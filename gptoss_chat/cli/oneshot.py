@@ -158,7 +158,9 @@ class _Printer:
                 self._line(_as_json(event, self._turn))
             case "json":
                 if isinstance(event, TurnFinished):
-                    self._line({**_as_json(event, self._turn), "model": self._session.model_name})
+                    loaded = self._session.loaded
+                    where = {"backend": self._session.backend, "device": loaded.device if loaded else None}
+                    self._line({**_as_json(event, self._turn), "model": self._session.model_name, **where})
             case _:
                 assert_never(self._asked.output)
 

@@ -55,7 +55,7 @@ def find_accelerator(wish: str) -> Accelerator | None:
         raise refusal
     if wish == "auto":
         for index in range(torch.cuda.device_count()):
-            looked_at = _look(index)
+            looked_at = look_at(index)
             if isinstance(looked_at, Accelerator):
                 return looked_at
         return None
@@ -63,7 +63,7 @@ def find_accelerator(wish: str) -> Accelerator | None:
     if index >= count:
         there_is = "the only CUDA device is cuda:0" if count == 1 else f"CUDA devices are cuda:0 to cuda:{count - 1}"
         raise UsageError(f"There is no device {wish}: {there_is}.", f"Choose another with --device, {_CPU_INSTEAD}")
-    looked_at = _look(index)
+    looked_at = look_at(index)
     if isinstance(looked_at, UsageError):
         raise looked_at
     return looked_at
@@ -89,7 +89,7 @@ def cuda_refusal() -> UsageError | None:
     return UsageError("No CUDA device is visible.", f"Check nvidia-smi and CUDA_VISIBLE_DEVICES, {_CPU_INSTEAD}")
 
 
-def _look(index: int) -> Accelerator | UsageError:
+def look_at(index: int) -> Accelerator | UsageError:
     """The device of that number, tried out; or why it does not serve."""
     name, capability = torch.cuda.get_device_name(index), torch.cuda.get_device_capability(index)
     if capability < OLDEST:
