@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gptoss_chat.text import printable
 
 # Everything that str.splitlines takes for a line break but Markdown does not.
@@ -25,3 +27,8 @@ def visible_lines(text: str) -> str:
 def visible_in_place(line: str) -> str:
     """One character for one, so that a cursor's place in the text is its place on the screen."""
     return line.translate(_ONE_FOR_ONE)
+
+
+def literally(text: str) -> re.Pattern[str]:
+    """What finds `text` itself; the letters' case does not matter."""
+    return re.compile(re.escape(text), re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Offset
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from gptoss_chat.tui.colours import LIGHT
 from gptoss_chat.tui.widgets.answer import Answer
@@ -82,7 +83,7 @@ async def test_find_scrolls_to_the_line_of_a_long_answer(make_bench: MakeBench) 
         answer = await answered(bench, pilot)
         await pilot.press("ctrl+f", *"Paragraph 57.", "enter")
         await pilot.pause(0.2)
-        line = answer.line_with("Paragraph 57.")
+        (line,) = answer.lines_with("Paragraph 57.")
         assert line == 2 * 57
         assert bench.transcript.region.contains_point(Offset(answer.region.x, answer.region.y + line))
 
@@ -122,3 +123,31 @@ async def test_colours_follow_theme_and_picked_message(make_bench: MakeBench) ->
         bench.app.theme = LIGHT.name
         await pilot.pause()
         assert ground() not in (dark, picked)
+
+
+async def test_find_goes_to_every_place_of_a_message_and_lights_them(make_bench: MakeBench) -> None:
+    """n goes from place to place within an answer, too; closing puts the lights out."""
+    bench = make_bench(lambda _: ("", "- needle\n- hay\n- NEEDLE and needle\n"))
+    async with bench.app.run_test(size=SIZE) as pilot:
+        answer = await answered(bench, pilot)
+
+        def lit() -> list[str]:
+            ground = answer.get_visual_style("found").rich_style.bgcolor
+            lines = [answer.render_line(y) for y in range(answer.size.height)]
+            return [
+                segment.text for line in lines for segment in line if segment.style and segment.style.bgcolor == ground
+            ]
+
+        assert answer.lines_with("needle") == [0, 2, 2]
+        assert lit() == []
+        await pilot.press("ctrl+f", *"needle", "enter")
+        await pilot.pause()
+        count = bench.screen.find_bar.query_one(Static)
+        assert str(count.content).startswith("3 of 3")
+        assert lit() == ["needle", "NEEDLE", "needle"]
+        await pilot.press("n")
+        await pilot.pause()
+        assert str(count.content).startswith("1 of 3")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert lit() == []

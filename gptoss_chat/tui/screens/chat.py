@@ -66,6 +66,7 @@ class ChatScreen(TransferScreen):
     def on_find_bar_closed(self) -> None:
         """Type again, where one reads."""
         self.transcript.unpick()
+        self.transcript.end_find()
         self.prompt.focus()
 
     # Commands ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from itertools import accumulate
 from time import perf_counter, thread_time
@@ -17,10 +18,10 @@ from textual.visual import RenderOptions
 from textual.widget import Widget
 
 from gptoss_chat.tui.markdown import Document, Laid, Look, Piece
-from gptoss_chat.tui.plain import visible_lines
+from gptoss_chat.tui.plain import literally, visible_lines
 
 INLINE_STYLES = ("em", "strong", "s", "code", "link")
-BLOCK_STYLES = ("h1", "h2", "h3", "bullet", "quote-bar", "rule", "fence", "info", "table-head", "table-line")
+BLOCK_STYLES = ("h1", "h2", "h3", "bullet", "quote-bar", "rule", "fence", "info", "table-head", "table-line", "found")
 NO_STYLE = RichStyle.null()
 FRAME_S = 1 / 60
 REST = 2.0
@@ -44,6 +45,7 @@ class Answer(Widget):
         self._tops = [0]
         self._copied_tops = [0]
         self._drawn: dict[int, Strip] = {}
+        self._marked: re.Pattern[str] | None = None
 
     @property
     def source(self) -> str:
@@ -65,15 +67,31 @@ class Answer(Widget):
             self._document = Document(text)
             self._measured(0)
 
-    def line_with(self, text: str) -> int | None:
-        """The line of the widget that shows `text` first, or its block; the letters' case does not matter."""
-        piece = self._document.piece_with(text)
-        if piece is None:
-            return None
-        top = self._tops[piece]
-        folded = text.casefold()
-        lines = self._document.pieces[piece].laid(self._width, self._now())
-        return top + next((n for n, line in enumerate(lines) if folded in line.text.casefold()), 0)
+    def lines_with(self, text: str) -> list[int]:
+        """The line of the widget of each place that shows `text`, else that of the block whose source has it first; the
+        letters' case does not matter."""
+        look, width, found = self._now(), self._width, literally(text)
+        lines: list[int] = []
+        for top, piece in zip(self._tops, self._document.pieces, strict=False):
+            for y, copied in enumerate(piece.copied(width, look)):
+                laid = (
+                    [(n, line) for n, line in enumerate(piece.laid(width, look)) if line.y == y]
+                    if found.search(copied)
+                    else []
+                )
+                for place in found.finditer(copied, piece.mark_length):
+                    lines.append(
+                        top + max(n for n, line in laid if n == 0 or line.x + piece.mark_length <= place.start())
+                    )
+        if not lines and (number := self._document.piece_with(text)) is not None:
+            lines.append(self._tops[number])
+        return lines
+
+    def mark(self, text: str) -> None:
+        """Light every place that shows `text`; none when it is empty."""
+        self._marked = literally(text) if text else None
+        self._drawn.clear()
+        self.refresh()
 
     def _draw_soon(self) -> None:
         if self._pending and not self._drawing:
@@ -164,27 +182,18 @@ class Answer(Widget):
         end = line.lead + cell_len(line.text)
         lead, text, rest = line.strip.crop(0, line.lead), line.strip.crop(line.lead, end), line.strip.crop(end)
         start = piece.mark_length + line.x
+        if self._marked is not None:
+            found = self.get_visual_style("found").rich_style
+            copied = piece.copied(self._width, self._now())[line.y]
+            for place in self._marked.finditer(copied, piece.mark_length):
+                text = _lit(text, line.text, place.start() - start, place.end() - start, found)
+        if (selection := self.text_selection) is not None and (span := selection.get_span(y)) is not None:
+            selected = Style.from_styles(self.screen.get_component_styles("screen--selection")).rich_style
+            text = _lit(text, line.text, span[0] - start, len(line.text) if span[1] < 0 else span[1] - start, selected)
         # A click before the text is a click on what is copied for it.
         places = enumerate((segment.style or NO_STYLE, character) for segment in lead for character in segment.text)
-        before = [Segment(text, style + _place(min(n, start), y)) for n, (style, text) in places]
-        return Strip(
-            [*before, *self._selected(text, line.text, start, y).apply_offsets(start, y), *rest], line.strip.cell_length
-        )
-
-    def _selected(self, strip: Strip, text: str, start: int, y: int) -> Strip:
-        """`strip` with the selection, where it is in it: `text` is its text, from character `start` of copied line `y` on."""
-        selection = self.text_selection
-        span = None if selection is None else selection.get_span(y)
-        if span is None:
-            return strip
-        first = max(0, span[0] - start)
-        last = len(text) if span[1] < 0 else min(len(text), span[1] - start)
-        if first >= last:
-            return strip
-        style = Style.from_styles(self.screen.get_component_styles("screen--selection")).rich_style
-        left, right = cell_len(text[:first]), cell_len(text[:last])
-        lit = [Segment(segment.text, (segment.style or NO_STYLE) + style) for segment in strip.crop(left, right)]
-        return Strip([*strip.crop(0, left), *lit, *strip.crop(right)], strip.cell_length)
+        before = [Segment(character, style + _place(min(n, start), y)) for n, (style, character) in places]
+        return Strip([*before, *text.apply_offsets(start, y), *rest], line.strip.cell_length)
 
     # Selection and links
 
@@ -202,3 +211,13 @@ class Answer(Widget):
 
 def _place(x: int, y: int) -> RichStyle:
     return RichStyle.from_meta({"offset": (x, y)})
+
+
+def _lit(strip: Strip, text: str, first: int, last: int, style: RichStyle) -> Strip:
+    """`strip`, which shows `text`, with `style` on the characters from `first` to before `last` that it has."""
+    first, last = max(0, first), min(len(text), last)
+    if first >= last:
+        return strip
+    left, right = cell_len(text[:first]), cell_len(text[:last])
+    lit = [Segment(segment.text, (segment.style or NO_STYLE) + style) for segment in strip.crop(left, right)]
+    return Strip([*strip.crop(0, left), *lit, *strip.crop(right)], strip.cell_length)

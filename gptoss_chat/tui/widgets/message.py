@@ -14,7 +14,7 @@ from textual.widgets import Static
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.live import LiveReply
-from gptoss_chat.tui.plain import visible_lines
+from gptoss_chat.tui.plain import literally, visible_lines
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.calls import Calls, live_lines, stored_lines
 from gptoss_chat.tui.widgets.heading import Heading
@@ -22,6 +22,9 @@ from gptoss_chat.tui.widgets.reasoning import Reasoning
 
 if TYPE_CHECKING:
     from gptoss_chat.tui.widgets.answer import Answer
+
+
+FOUND = "$background on $accent bold"  # as Answer's style of that name
 
 
 class MessageBox(Vertical):
@@ -44,9 +47,13 @@ class MessageBox(Vertical):
         self.set_class(picked, "-picked")
         self._light()
 
-    def place_of(self, text: str) -> tuple[Widget, int] | None:
-        """The part and the line of it that shows `text` first, where it can be told; the letters' case does not matter."""
+    def place_of(self, text: str, nth: int) -> tuple[Widget, int] | None:
+        """The part and the line of it that shows `text` the nth time, where it can be told; the letters' case does not matter."""
         return None
+
+    def mark(self, text: str) -> None:
+        """Light every place that shows `text`; none when it is empty."""
+        raise NotImplementedError
 
     def on_enter(self) -> None:
         """The mouse comes, maybe to a part of it."""
@@ -65,11 +72,17 @@ class UserMessage(MessageBox):
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(entry, "user")
+        self._text = Static(Content(visible_lines(entry.text)), classes="text", markup=False)
 
     def compose(self) -> ComposeResult:
         """The label and the text."""
         yield self._heading
-        yield Static(Content(visible_lines(self.entry.text)), classes="text", markup=False)
+        yield self._text
+
+    def mark(self, text: str) -> None:
+        """In what was typed."""
+        content = Content(visible_lines(self.entry.text))
+        self._text.update(content.highlight_regex(literally(text), style=FOUND) if text else content)
 
 
 class ReplyMessage(MessageBox):
@@ -99,10 +112,14 @@ class ReplyMessage(MessageBox):
         """Show how the reply stands."""
         self._show_foot()
 
-    def place_of(self, text: str) -> tuple[Widget, int] | None:
+    def place_of(self, text: str, nth: int) -> tuple[Widget, int] | None:
         """A line of the Markdown."""
-        line = self.answer.line_with(text)
-        return None if line is None else (self.answer, line)
+        lines = self.answer.lines_with(text)
+        return (self.answer, lines[min(nth, len(lines) - 1)]) if lines else None
+
+    def mark(self, text: str) -> None:
+        """In the answer."""
+        self.answer.mark(text)
 
     def follow(self) -> None:
         """Show what the live reply has beyond what is shown."""

@@ -16,7 +16,8 @@ from textual.widget import Widget
 
 from gptoss_chat.tui.plain import visible
 
-TITLE_LEAST = 6  # cells that a long title keeps beside the settings
+TITLE_LEAST = 18  # cells that a long title keeps beside the settings
+TITLE_LEAST_COMPARING = 6  # then the panes differ by their settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class PaneHeading(Widget):
         left = Content(f"{'▸' if head.active else ' '} {head.number} {visible(head.title) or 'New conversation'}")
         settings = [visible(text) for text in head.settings]
         buttons = Content("").join([text for text, _ in self._buttons()])
-        least = min(left.cell_length, TITLE_LEAST)
+        least = min(left.cell_length, TITLE_LEAST_COMPARING if head.comparing else TITLE_LEAST)
         while settings and least + sum(map(len, settings)) + 3 * len(settings) + buttons.cell_length > width:
             settings.pop()
         right = Content.assemble(("".join(f" · {text}" for text in settings), "not bold"), buttons)

@@ -66,6 +66,8 @@ class Transcript(VerticalScroll, can_focus=False):
         self._widgets: list[MessageWidget] = []
         self._bringing = False
         self._picked: MessageWidget | None = None
+        self._marked = ""
+        self._found: tuple[str, int] | None = None  # a message, and which of the places in it
         self._changing = asyncio.Lock()
         self._earlier = EarlierRow()
         self._column = Vertical(self._earlier, id="column")
@@ -138,20 +140,41 @@ class Transcript(VerticalScroll, can_focus=False):
             self._picked = None
 
     async def find(self, text: str, step: int, *, start_over: bool) -> tuple[int, int]:
-        """Show the next message that holds `text`, `step` places on: which it is of how many; (0, 0) when none does."""
-        ids = [entry.node_id for entry in self.entries if text.casefold() in entry.text.casefold()]
-        if not ids:
+        """Show the next place that holds `text`, `step` places on: which it is of how many; (0, 0) when there is none."""
+        self._mark(text)
+        folded = text.casefold()
+        places = [(entry.node_id, n) for entry in self.entries for n in range(entry.text.casefold().count(folded))]
+        if not places:
             return 0, 0
-        picked = None if start_over or self.picked is None else self.picked.node_id
-        place = (ids.index(picked) + step) % len(ids) if picked in ids else len(ids) - 1 if step < 0 else 0
-        await self.pick_node(ids[place])
-        widget = await self.reveal(ids[place])
-        if widget is not None and (found := widget.place_of(text)) is not None:
+        at = None if start_over else self._place_of_picked(places)
+        number = (at + step) % len(places) if at is not None else len(places) - 1 if step < 0 else 0
+        node_id, nth = self._found = places[number]
+        await self.pick_node(node_id)
+        widget = await self.reveal(node_id)
+        if widget is not None and (found := widget.place_of(text, nth)) is not None:
             part, line = found
-            self.scroll_to(
-                y=part.region.y + line - self.region.y + self.scroll_y - self.size.height // 3, animate=False
-            )
-        return place + 1, len(ids)
+            y = part.region.y + line - self.region.y + self.scroll_y
+            self.scroll_to(y=y - self.size.height // 3, animate=False)
+        return number + 1, len(places)
+
+    def end_find(self) -> None:
+        """Nothing is marked any more."""
+        self._mark("")
+
+    def _mark(self, text: str) -> None:
+        if text != self._marked:
+            self._marked = text
+            for widget in self._widgets:
+                widget.mark(text)
+
+    def _place_of_picked(self, places: Sequence[tuple[str, int]]) -> int | None:
+        """Where the last find, or the message picked since, stands among them."""
+        picked = self.picked
+        if picked is None:
+            return None
+        if self._found is not None and self._found[0] == picked.node_id and self._found in places:
+            return places.index(self._found)
+        return next((n for n, (node_id, _) in enumerate(places) if node_id == picked.node_id), None)
 
     async def reveal(self, node_id: str) -> MessageWidget | None:
         """The widget of that message, mounted if it was not."""
@@ -249,9 +272,14 @@ class Transcript(VerticalScroll, can_focus=False):
                 widget.reasoning.unfolded = unfolded
 
     def _widget(self, entry: Entry) -> MessageWidget:
+        widget: MessageWidget
         if entry.role == "user":
-            return UserMessage(entry)
-        return ReplyMessage(entry, unfolded=self.unfolded, live=self._live_of(entry.node_id))
+            widget = UserMessage(entry)
+        else:
+            widget = ReplyMessage(entry, unfolded=self.unfolded, live=self._live_of(entry.node_id))
+        if self._marked:
+            widget.mark(self._marked)
+        return widget
 
 
 def _same(shown: Entry, wanted: Entry) -> bool:
