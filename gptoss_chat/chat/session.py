@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from gptoss_chat.chat.loading import LoadedModel, Loader, spare_collector
+from gptoss_chat.chat.loading import LoadedModel, Loader, share_python, spare_collector
 from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.threads import Job, TurnThreads
 from gptoss_chat.chat.turn import Turn, TurnOptions
@@ -216,6 +216,7 @@ class Session:
             del old  # its weights go before the new ones come
             self._model = load(self._on_progress)
             spare_collector()
+            share_python()
             self.state, self.progress = ModelState.READY, 1.0
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told to the reader, in every waiting turn
             if not isinstance(error, GptossChatError):
