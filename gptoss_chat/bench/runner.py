@@ -16,6 +16,7 @@ from gptoss_chat.errors import UsageError
 
 if TYPE_CHECKING:
     from gptoss_chat.engine.types import Usage
+    from gptoss_chat.model.checkpoint import Target
 
 
 class Runner(Protocol):
@@ -44,19 +45,23 @@ class Runner(Protocol):
 class OwnRunner:
     """This program. `load_s` ends when the model can take a prompt. Raises CheckpointError."""
 
-    def __init__(self, name: str, folder: Path, *, longest: int) -> None:
+    def __init__(self, name: str, folder: Path, *, longest: int, target: Target | None = None) -> None:
         from gptoss_chat.engine.engine import Engine
         from gptoss_chat.model.checkpoint import load_model
 
         began = time.perf_counter()
-        model = load_model(folder)
+        model = load_model(folder, target=target)
         if longest > model.spec.context_limit:
             raise UsageError(
                 f"{longest} tokens are more than the {model.spec.context_limit} that {name} can hold.",
                 "Ask for shorter prompts or smaller depths.",
             )
         self.model = model
-        self._engine = Engine(model, cache_bytes=max(1 << 28, 2 * (longest + 64) * model.kv_bytes_per_token))
+        self._engine = Engine(
+            model,
+            cache_bytes=max(1 << 28, 2 * (longest + 64) * model.kv_bytes_per_token),
+            prefill_chunk=model.prefill_chunk,
+        )
         self.load_s = time.perf_counter() - began
         self.name = name
         self.backend = self._engine.backend
@@ -93,6 +98,12 @@ class OwnRunner:
     def peak_memory_bytes(self) -> int:
         """See Runner; of this process."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+    def peak_device_bytes(self) -> int:
+        """The most that torch has had of a GPU's memory since the start; 0 without one."""
+        import torch
+
+        return torch.cuda.max_memory_reserved(self.model.device) if self.model.device is not None else 0
 
     def close(self) -> None:
         """See Runner."""

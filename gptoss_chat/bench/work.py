@@ -27,7 +27,8 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A speed. `of_limit` is the share of the machine's measured limit that it reaches: of the memory bandwidth for
-    decoding, of the float32 arithmetic for a prompt (int8 kernels may exceed it); None for a peer, whose bytes are its own.
+    decoding (of GPU and CPU, each for what it reads), of the float32 arithmetic for a prompt (int8 kernels may exceed it), or
+    the GPU's bf16; None for a peer, whose bytes are its own, and for a prompt that both compute.
     `bytes_per_token` are those a decoded token has to read."""
 
     runner: str
@@ -54,6 +55,20 @@ def prompt_ops(own: OwnRunner, tokens: int) -> int:
         pairs = short * (short + 1) // 2 + (tokens - short) * seen
         attention += 2 * spec.q_heads * spec.head_dim * pairs
     return 2 * (tokens * spec.layers * layer + attention + spec.hidden * spec.vocab)
+
+
+def floor_s(own: OwnRunner, depth: int, machine: Machine) -> float:
+    """Seconds that reading takes for one decoded token, at the measured bandwidths."""
+    if machine.device is None:
+        return own.model.decode_bytes(depth) / machine.bandwidth_bytes_per_s
+    near, there = (own.model.decode_bytes(depth, on_device=on_device) for on_device in (False, True))
+    return near / machine.bandwidth_bytes_per_s + there / machine.device.bandwidth_bytes_per_s
+
+
+def _ops_per_s(own: OwnRunner, machine: Machine) -> float | None:
+    if machine.device is None:
+        return machine.float32_ops_per_s
+    return machine.device.bf16_ops_per_s if own.model.placement.whole else None
 
 
 def run(
@@ -91,9 +106,9 @@ def _figure(runner: Runner, own: OwnRunner, job: Job, times_s: Sequence[float], 
     if runner is own:
         if job.kind == "decode":
             bytes_per_token = own.model.decode_bytes(job.depth)
-            of_limit = bytes_per_token * job.tokens / median_s / machine.bandwidth_bytes_per_s
-        else:
-            of_limit = prompt_ops(own, job.tokens) / median_s / machine.float32_ops_per_s
+            of_limit = floor_s(own, job.depth, machine) * job.tokens / median_s
+        elif (ops_per_s := _ops_per_s(own, machine)) is not None:
+            of_limit = prompt_ops(own, job.tokens) / median_s / ops_per_s
     return Figure(
         runner=runner.name,
         job=job,

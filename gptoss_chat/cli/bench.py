@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from gptoss_chat.paths import Paths, private_folder
 
 if TYPE_CHECKING:
     from gptoss_chat.bench.work import Figure
+    from gptoss_chat.settings import Settings
 
 app = typer.Typer(help="Measure load time, prompt and decode speed, and memory.", invoke_without_command=True)
 
@@ -51,25 +52,31 @@ def bench(
             help="A GGUF file to run in turns through llama-cpp-python and ik-llama-cpp-python, where installed."
         ),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="As for the chat; auto leaves small models to the CPU.")
+    ] = None,
+    gpu_memory: Annotated[str | None, typer.Option("--gpu-memory", help="As for the chat, such as 12GiB.")] = None,
     keep: Annotated[bool, typer.Option(help="Keep the synthetic checkpoint.")] = True,
     json_: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure a model on this machine."""
     from gptoss_chat import catalog
+    from gptoss_chat.cli.options import on_device
     from gptoss_chat.settings import load_settings
 
     if model and synthetic:
         raise UsageError("--model and --synthetic exclude each other.", "Choose one.")
     paths = Paths.of_user()
+    settings = on_device(load_settings(paths), device, gpu_memory)
     if synthetic:
         name, folder = f"synthetic {synthetic}", _synthetic(paths, synthetic)
     else:
-        entry = catalog.find(model, load_settings(paths))
+        entry = catalog.find(model, settings)
         name, folder = entry.name, entry.folder
     say: Callable[[str], None] = (lambda _line: None) if json_ else print
     try:
         report = _measure(
-            name, folder, prompt_tokens or [64], depth or [0], decode_tokens, repeats, threads, compare, say
+            name, folder, settings, prompt_tokens or [64], depth or [0], decode_tokens, repeats, threads, compare, say
         )
     finally:
         if synthetic and not keep:
@@ -81,6 +88,7 @@ def bench(
 def _measure(
     name: str,
     folder: Path,
+    settings: Settings,
     prompts: list[int],
     depths: list[int],
     decode_tokens: int,
@@ -95,6 +103,8 @@ def _measure(
     from gptoss_chat.bench import machine, peers
     from gptoss_chat.bench.runner import OwnRunner, Runner
     from gptoss_chat.bench.work import Job, run
+    from gptoss_chat.model.spec import ModelSpec
+    from gptoss_chat.model.target import find_target
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -105,8 +115,19 @@ def _measure(
             "No peer is installed to run the GGUF.", "pip install llama-cpp-python or ik-llama-cpp-python."
         )
     limits = machine.probe(torch.get_num_threads())
+    spec = ModelSpec.read(folder)
+    cache_bytes = max(1 << 28, 2 * (longest + 64) * spec.kv_bytes_per_token)
+    limit = settings.gpu_memory_gib
+    target = find_target(
+        spec,
+        settings.device,
+        cache_bytes=cache_bytes,
+        memory_bytes=None if limit is None else int(limit * 2**30),
+    )
+    if target is not None:
+        limits = replace(limits, device=machine.probe_device(target.device))
     with ExitStack() as stack:
-        own = OwnRunner(name, folder, longest=longest)
+        own = OwnRunner(name, folder, longest=longest, target=target)
         stack.callback(own.close)
         others: list[Runner] = []
         for package in packages:
@@ -118,6 +139,12 @@ def _measure(
             f"this machine reads {limits.bandwidth_bytes_per_s / 1e9:.1f} GB/s and computes "
             f"{limits.float32_ops_per_s / 1e9:.0f} G float32 operations/s"
         )
+        if limits.device is not None:
+            say(
+                f"its GPU reads {limits.device.bandwidth_bytes_per_s / 1e9:.0f} GB/s, takes "
+                f"{limits.device.upload_bytes_per_s / 1e9:.1f} GB/s and computes "
+                f"{limits.device.bf16_ops_per_s / 1e12:.0f} T bf16 operations/s"
+            )
         for runner in (own, *others):
             say(f"load    {runner.load_s:9.2f} s            {_who(runner.name, others)}")
         jobs = [Job("prompt", tokens) for tokens in prompts] + [Job("decode", decode_tokens, at) for at in depths]
@@ -128,9 +155,13 @@ def _measure(
         for runner in (own, *others):
             size = memory[runner.name] / 2**30
             say(f"memory  {size:9.2f} GiB at the peak, mapped weights included  {_who(runner.name, others)}")
+        if device_bytes := own.peak_device_bytes():
+            say(f"memory  {device_bytes / 2**30:9.2f} GiB at the peak, of the GPU")
         return {
             "model": own.name,
             "backend": own.backend,
+            "device": str(own.model.device or "cpu"),
+            "peak_device_bytes": device_bytes,
             "machine": asdict(limits),
             "load_s": {runner.name: runner.load_s for runner in (own, *others)},
             "figures": [asdict(figure) for figure in figures],

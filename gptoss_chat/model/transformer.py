@@ -72,8 +72,12 @@ class Transformer:
     @property
     def device_bytes(self) -> int:
         """Bytes of the weights there."""
-        last = self._norm_D.nbytes + self._head_VD.nbytes if self.placement.head else 0
-        return last + sum(layer.bytes_where(lambda tensor: not tensor.is_cpu) for layer in self._layers)
+        total = self._norm_D.nbytes + self._head_VD.nbytes if self._devices[-1].type != "cpu" else 0
+        for layer in self._layers:
+            attention, experts = layer.devices
+            total += layer.attention_bytes * (attention.type != "cpu")
+            total += (layer.router_bytes + layer.experts_bytes) * (experts.type != "cpu")
+        return total
 
     @property
     def placement(self) -> Placement:
@@ -100,19 +104,23 @@ class Transformer:
         """Bytes of one token's keys and values in every layer, at this model's cache type."""
         return self.spec.kv_bytes_per_token // 2 * self.kv_dtype.itemsize
 
-    def decode_bytes(self, depth: int) -> int:
-        """Bytes that decoding one token after `depth` others has to read: the weights it uses, once, and keys and values."""
-        spec, weights = self.spec, self._norm_D.nbytes + self._head_VD.nbytes
-        for layer in self._layers:
-            for name in layer.__slots__:
-                part = getattr(layer, name)
-                if isinstance(part, Tensor | Int8Matrix):
-                    weights += part.nbytes
-                else:
-                    every = sum(getattr(part, slot).nbytes for slot in part.__slots__)
-                    weights += every * spec.experts_per_token // spec.experts
-        seen = sum(min(depth, window) if window else depth for window in self._windows)
-        return weights + seen * self.kv_bytes_per_token // spec.layers
+    def decode_bytes(self, depth: int, *, on_device: bool | None = None) -> int:
+        """Bytes that decoding one token after `depth` others has to read: the weights it uses, once, and keys and values.
+
+        In all, or only those that are on the device, or on the CPU.
+        """
+        spec, total = self.spec, 0
+        there = [device.type != "cpu" for device in self._devices]
+        for number, layer in enumerate(self._layers):
+            if on_device in (None, there[2 * number]):
+                window = self._windows[number]
+                seen = min(depth, window) if window else depth
+                total += layer.attention_bytes + seen * self.kv_bytes_per_token // spec.layers
+            if on_device in (None, there[2 * number + 1]):
+                total += layer.router_bytes + layer.experts_bytes * spec.experts_per_token // spec.experts
+        if on_device in (None, there[-1]):
+            total += self._norm_D.nbytes + self._head_VD.nbytes
+        return total
 
     def new_kv_pool(self, pages: int) -> KVPool:
         """An uninitialised pool of `pages` pages; on the CPU it costs address space, not memory, until written."""

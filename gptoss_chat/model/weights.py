@@ -5,7 +5,6 @@ T tokens, D model, K experts a token.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -74,15 +73,20 @@ class LayerWeights:
     router_b: Tensor
     experts: Mxfp4Experts | DenseExperts
 
-    def bytes_where(self, holds: Callable[[Tensor], bool]) -> int:
-        """Bytes of those tensors of which that holds."""
-        parts = [getattr(self, name) for name in self.__slots__]
-        tensors = [part for part in parts if isinstance(part, Tensor)]
-        for part in parts:
-            if not isinstance(part, Tensor):
-                inner = (getattr(part, name) for name in part.__slots__)
-                tensors += [tensor for tensor in inner if isinstance(tensor, Tensor)]
-        return sum(tensor.nbytes for tensor in tensors if holds(tensor))
+    @property
+    def attention_bytes(self) -> int:
+        """Bytes of what attention reads for a token."""
+        return sum(part.nbytes for part in (self.attn_norm, self.qkv_w, self.qkv_b, self.sinks, self.out_w, self.out_b))
+
+    @property
+    def router_bytes(self) -> int:
+        """Bytes of what every token reads before its experts."""
+        return self.mlp_norm.nbytes + self.router_w.nbytes + self.router_b.nbytes
+
+    @property
+    def experts_bytes(self) -> int:
+        """Bytes of all experts."""
+        return sum(getattr(self.experts, name).nbytes for name in self.experts.__slots__)
 
     @property
     def devices(self) -> tuple[torch.device, torch.device]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 import torch
 
-from gptoss_chat.bench.machine import Machine
+from gptoss_chat.bench.machine import DeviceLimits, Machine
 from gptoss_chat.bench.runner import OwnRunner
 from gptoss_chat.bench.work import Figure, Job, prompt_ops, run
 from gptoss_chat.model.checkpoint import load_model
@@ -60,6 +60,21 @@ def test_runners_take_turns_and_the_median_counts() -> None:
     assert (mine.bytes_per_token, mine.of_limit) == (120, 120 * 4.0 / 1000.0)
     assert theirs.tokens_per_s == 2.0
     assert theirs.of_limit is None
+
+
+def test_gpu_and_cpu_are_each_held_to_their_own_bandwidth() -> None:
+    """A decoded token reads a part of the model here and a part there; a prompt that both compute has no one limit."""
+    limits = replace(LIMITS, device=DeviceLimits(10_000.0, 1e9, 1e12))
+    parts = {False: 300, True: 5000, None: 5300}
+    model = SimpleNamespace(
+        decode_bytes=lambda depth, on_device=None: parts[on_device], placement=SimpleNamespace(whole=False)
+    )
+    own = cast("OwnRunner", Scripted("own", iter([2.0, 2.0]), [], model=model))
+    jobs = [Job("decode", tokens=1), Job("prompt", tokens=4)]
+    decode, prompt = run(own, [], jobs, limits, repeats=1, report=lambda _: None)
+    assert decode.bytes_per_token == 5300
+    assert decode.of_limit == pytest.approx((300 / 1000 + 5000 / 10_000) / 2.0)
+    assert prompt.of_limit is None
 
 
 @pytest.fixture

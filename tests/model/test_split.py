@@ -217,3 +217,17 @@ def test_pages_are_copied_in_every_layer() -> None:
         assert (layer[0] == number + 1).all()
         assert (layer[1] == 0).all()
     assert kv.nbytes == 2 * 2 * 3 * 32 * 2 * 4 * 4
+
+
+def test_bytes_are_counted_where_they_lie() -> None:
+    """What a token reads here and there makes up the whole, whatever the placement; so do the weights that the GPU holds."""
+    with FakeTensorMode():
+        near, there = fake_model("ccc", "ccc", "c"), fake_model("ggg", "ggg", "g")
+        split = fake_model("gcg", "ccg", "g")
+        assert near.device_bytes == 0
+        assert 0 < split.device_bytes < there.device_bytes
+        for depth in (0, 40):
+            whole = near.decode_bytes(depth)
+            assert near.decode_bytes(depth, on_device=True) == 0
+            assert there.decode_bytes(depth, on_device=True) == whole == split.decode_bytes(depth)
+            assert split.decode_bytes(depth, on_device=True) + split.decode_bytes(depth, on_device=False) == whole
