@@ -200,7 +200,7 @@ def many_tokens(
     rows, tokens, step, warps = tile
     order_R, starts_E1 = _sorted(ids_TK, E)
     x = x_TD.view(T, D // 2, 2).transpose(1, 2) if packed else x_TD
-    x = x.to(tuned.operand, memory_format=torch.contiguous_format).contiguous()
+    x = x.to(tuned.operand, memory_format=torch.contiguous_format).contiguous()  # one copy, or none
     hidden_RF = torch.empty(T * K, F, dtype=tuned.operand, device=x_TD.device)
     y_RD = torch.empty(T * K, D, dtype=torch.float32, device=x_TD.device)
     # Every expert that was hit may end with a tile that isn't full.

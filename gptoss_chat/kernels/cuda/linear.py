@@ -88,9 +88,11 @@ def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
         return y_TO if bias_O is None else y_TO.add_(bias_O)
     y_TO = torch.empty(count, outputs, dtype=torch.float32, device=x_TI.device)
     if count <= tuned.vector_tokens:
-        rows, step = tuned.vector_tile
+        (rows, step), warps = tuned.vector_tile, 1
+        if outputs <= tuned.narrow_rows:
+            rows, step, warps = 1, min(4096, triton.next_power_of_2(inputs)), 4
         grid = (count, triton.cdiv(outputs, rows))
-        _vector[grid](x_TI, w_OI, bias_O, y_TO, bias_O is not None, inputs, outputs, rows, step, num_warps=1)
+        _vector[grid](x_TI, w_OI, bias_O, y_TO, bias_O is not None, inputs, outputs, rows, step, num_warps=warps)
         return y_TO
     rows, tokens, step, warps = tuned.small_tile if count <= tuned.small_tile[1] else tuned.large_tile
     _tile[(triton.cdiv(outputs, rows), triton.cdiv(count, tokens))](

@@ -34,9 +34,10 @@ class Tuning:
     splits: int  # parts of a long context that are attended at once, for each key-value head
     vector_tokens: int = 4  # up to here one token at a time, in float32: bandwidth is all that counts
     vector_tile: tuple[int, int] = (4, 512)  # rows and inputs a step of one warp
+    narrow_rows: int = 512  # a matrix of no more rows (a router's) has four warps a row: it waits for memory only once
     gate_up_tile: tuple[int, int] = (8, 64)  # rows and packed words a step of one warp
     down_tile: tuple[int, int] = (4, 64)  # of each of a token's experts
-    down_warps: int = 4
+    down_warps: int = 2
     library_tokens: int = 64  # beyond it cuBLAS multiplies dense matrices
 
 
@@ -89,6 +90,7 @@ _INTERPRETED = Tuning(
     attention_warps=1,
     splits=3,
     vector_tile=(8, 32),
+    narrow_rows=4,
     gate_up_tile=(64, 16),
     down_tile=(64, 16),
     library_tokens=1 << 30,

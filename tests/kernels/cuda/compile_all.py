@@ -81,7 +81,8 @@ def launch_all(products: bool) -> None:
         steps.rms_norm(x, None if T == 1 else x, empty(D, dtype=half), 1e-5)
         steps.route(empty(T, E), K)
         if T <= 4 or (T <= 64 and products):
-            linear.linear(x, empty(qkv, D, dtype=half), empty(qkv, dtype=half))
+            for rows in (qkv, E):
+                linear.linear(x, empty(rows, D, dtype=half), empty(rows, dtype=half))
         for start in (7, position) if T == 1 else (7,):
             steps.rope_store(empty(T, qkv), empty(T, C), table, start, k, v)
             for window in (0, 128):

@@ -38,3 +38,9 @@ def test_linear_takes_rows_that_are_not_contiguous() -> None:
     """A slice of wider activations and a transposed matrix."""
     x, w = torch.randn(5, 40)[:, :32], torch.randn(32, 10).T
     torch.testing.assert_close(kernels.linear(x, w.bfloat16(), None), x @ w.bfloat16().float().T, atol=2e-5, rtol=1e-5)
+
+
+def test_linear_of_few_rows_equals_the_reference() -> None:
+    """A router's matrix: a program has one row."""
+    x, w, b = torch.randn(2, 75), torch.randn(4, 75).bfloat16(), torch.randn(4)
+    torch.testing.assert_close(kernels.linear(x, w, b), reference.linear(x, w, b), atol=2e-5, rtol=1e-5)
