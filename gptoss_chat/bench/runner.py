@@ -43,9 +43,13 @@ class Runner(Protocol):
 
 
 class OwnRunner:
-    """This program. `load_s` ends when the model can take a prompt. Raises CheckpointError."""
+    """This program. `load_s` ends when the model can take a prompt. With `fill` what stands before decoded tokens is random
+    keys and values instead of a prefill. Raises CheckpointError."""
 
-    def __init__(self, name: str, folder: Path, *, longest: int, target: Target | None = None) -> None:
+    def __init__(
+        self, name: str, folder: Path, *, longest: int, target: Target | None = None, fill: bool = False
+    ) -> None:
+        from gptoss_chat.bench.filled import FilledModel
         from gptoss_chat.engine.engine import Engine
         from gptoss_chat.model.checkpoint import load_model
 
@@ -57,8 +61,9 @@ class OwnRunner:
                 "Ask for shorter prompts or smaller depths.",
             )
         self.model = model
+        self._fill, self._filled = fill, FilledModel(model)
         self._engine = Engine(
-            model,
+            self._filled,
             cache_bytes=max(1 << 28, 2 * (longest + 64) * model.kv_bytes_per_token),
             prefill_chunk=model.prefill_chunk,
         )
@@ -93,7 +98,11 @@ class OwnRunner:
 
     def decode_s(self, depth: int, tokens: int) -> float:
         """See Runner. The tokens before come from the cache where an earlier call left them."""
-        return self._run(self._base[: max(1, depth)], tokens + 1).decode_s  # the first token is the prefill's
+        self._filled.filling = self._fill
+        try:
+            return self._run(self._base[: max(1, depth)], tokens + 1).decode_s  # the first token is the prefill's
+        finally:
+            self._filled.filling = False
 
     def peak_memory_bytes(self) -> int:
         """See Runner; of this process."""

@@ -39,6 +39,13 @@ def bench(
         list[int] | None,
         typer.Option(min=0, max=100_000, help="Tokens that stand before the decoded ones (repeatable; default 0)."),
     ] = None,
+    fill: Annotated[
+        bool,
+        typer.Option(
+            "--fill",
+            help="Put random keys and values before the decoded tokens: great depths without a prefill (not for peers).",
+        ),
+    ] = False,
     decode_tokens: Annotated[int, typer.Option(min=1, max=10_000, help="Tokens to decode at each depth.")] = 16,
     repeats: Annotated[
         int, typer.Option(min=1, max=100, help="Runs of each figure; those that take minutes are run once.")
@@ -76,7 +83,17 @@ def bench(
     say: Callable[[str], None] = (lambda _line: None) if json_ else print
     try:
         report = _measure(
-            name, folder, settings, prompt_tokens or [64], depth or [0], decode_tokens, repeats, threads, compare, say
+            name,
+            folder,
+            settings,
+            prompt_tokens or [64],
+            depth or [0],
+            fill,
+            decode_tokens,
+            repeats,
+            threads,
+            compare,
+            say,
         )
     finally:
         if synthetic and not keep:
@@ -91,6 +108,7 @@ def _measure(
     settings: Settings,
     prompts: list[int],
     depths: list[int],
+    fill: bool,
     decode_tokens: int,
     repeats: int,
     threads: int | None,
@@ -127,7 +145,7 @@ def _measure(
     if target is not None:
         limits = replace(limits, device=machine.probe_device(target.device))
     with ExitStack() as stack:
-        own = OwnRunner(name, folder, longest=longest, target=target)
+        own = OwnRunner(name, folder, longest=longest, target=target, fill=fill)
         stack.callback(own.close)
         others: list[Runner] = []
         for package in packages:
