@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -56,10 +57,13 @@ def write_synthetic(
     experts: Literal["mxfp4", "bf16"] = "mxfp4",
     shards: int = 1,
     *,
+    hollow: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> ModelSpec:
     """Write config.json and *.safetensors of random bf16 / MXFP4 weights into `folder` (made if missing).
 
+    With `hollow` the experts' packed weights are holes in the file, which read as zeros and take no disk: the size of a model
+    that the disk can't hold, with its true routers.
     Raises MemoryLimitError where the disk lacks the space, UsageError for a preset that does not exist or a folder
     that already holds a checkpoint.
     """
@@ -69,7 +73,7 @@ def write_synthetic(
         raise UsageError(f"{folder} already holds a model.", "Choose an empty folder.")
     expert_format: ExpertFormat = "mxfp4" if experts == "mxfp4" else "dense"
     wanted = slots(spec, layout, expert_format)
-    total = sum(_slot_bytes(slot) for slot in wanted)
+    total = sum(_slot_bytes(slot) for slot in wanted if not (hollow and slot.packed))
     free = shutil.disk_usage(folder).free
     if total + _RESERVE_BYTES > free:
         raise MemoryLimitError(f"{folder} has {free / 1e9:.1f} GB free, and this model needs {total / 1e9:.1f} GB.")
@@ -82,11 +86,15 @@ def write_synthetic(
         with (folder / name).open("wb") as file:
             file.write(_header(group))
             for slot in group:
+                if hollow and slot.packed:
+                    file.seek(_slot_bytes(slot), os.SEEK_CUR)
+                    continue
                 for piece in _pieces(slot, seed):
                     file.write(piece.data)
                     written += piece.nbytes
                     if progress is not None:
                         progress(written / total)
+            file.truncate()  # a hole at the end counts, too
     if len(groups) > 1:
         weight_map = {
             part: name for name, group in zip(names, groups, strict=True) for slot in group for part, _ in slot.parts

@@ -44,3 +44,16 @@ def test_unknown_preset_names_the_known_ones() -> None:
     """A typo in the size."""
     with pytest.raises(UsageError, match="20b, 120b"):
         preset("21b")
+
+
+def test_hollow_experts_are_zeros_that_take_no_disk(tmp_path: Path) -> None:
+    """The file has its full length, everything else its values."""
+    write_synthetic(tmp_path / "full")
+    write_synthetic(tmp_path / "hollow", hollow=True)
+    full, hollow = (load_file(tmp_path / name / "model.safetensors") for name in ("full", "hollow"))
+    for name, tensor in full.items():
+        if name.endswith(("_blocks", "_scales")):
+            assert hollow[name].shape == tensor.shape
+            assert not hollow[name].any()
+        else:
+            assert hollow[name].equal(tensor)
