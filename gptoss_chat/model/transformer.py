@@ -56,6 +56,8 @@ class Transformer:
         self._head_VD = head
         self._rope = Rope(spec.rope, spec.head_dim)
         self._devices = (*(device for layer in layers for device in layer.devices), norm.device)
+        self.device = next((device for device in self._devices if device.type != "cpu"), None)
+        """The device that holds the model or a part of it; None where all of it is the CPU's."""
         self._split = len(set(self._devices)) > 1
         self._record: Recorder | None = None
         if self.placement.whole and norm.is_cuda and cuda.registered():
@@ -63,11 +65,6 @@ class Transformer:
         self._recorded: tuple[KVPool, DecodeGraph] | None = None
         self._called: tuple[Functions, KVPool, Step | None] | None = None
         self._windows = tuple(spec.window if kind == SLIDING else 0 for kind in spec.layer_types)
-
-    @property
-    def device(self) -> torch.device | None:
-        """The device that holds the model or a part of it; None where all of it is the CPU's."""
-        return next((device for device in self._devices if device.type != "cpu"), None)
 
     @property
     def device_bytes(self) -> int:
@@ -175,13 +172,16 @@ class Transformer:
         if not all_logits:
             x_TD, delta_TD = x_TD.narrow(0, -1, 1), delta_TD.narrow(0, -1, 1)
         logits_TV = self._logits(x_TD, delta_TD).cpu()
-        if entropy_out is not None:
-            entropy_out.copy_(_stacked([entropy for _, _, entropy in routing]))
-        ids, weights = [ids for ids, _, _ in routing], [weights for _, weights, _ in routing]
+        ids, weights, entropies = ([layer[part] for layer in routing] for part in range(3))
         if steering is not None:
             ids = [_filled(layer, steering.width, NO_EXPERT) for layer in ids]
             weights = [_filled(layer, steering.width, 0) for layer in weights]
-        experts_TLK, weights_TLK = _stacked(ids).to(torch.uint8), _stacked(weights).to(torch.float16)
+        if self.device is not None:
+            ids, weights, entropies = _on_the_cpu(ids), _on_the_cpu(weights), _on_the_cpu(entropies)
+        if entropy_out is not None:
+            entropy_out.copy_(torch.stack(entropies, dim=1))
+        experts_TLK = torch.stack(ids, dim=1).to(torch.uint8)
+        weights_TLK = torch.stack(weights, dim=1).to(torch.float16)
         return logits_TV if all_logits else logits_TV[0], experts_TLK, weights_TLK
 
     def _layers_pass(
@@ -284,14 +284,12 @@ def _carried(x_TD: Tensor, delta_TD: Tensor | None, device: torch.device) -> tup
     return x_TD.to(device), None
 
 
-def _stacked(layers: list[Tensor]) -> Tensor:
-    """[T, L, ...] on the CPU; what lies on a device comes from there in one copy."""
+def _on_the_cpu(layers: list[Tensor]) -> list[Tensor]:
+    """One tensor a layer, all of one shape; those on a device come from there in one copy."""
     away = [place for place, layer in enumerate(layers) if not layer.is_cpu]
-    if away:
-        layers = list(layers)
-        for place, came in zip(away, torch.stack([layers[place] for place in away]).cpu(), strict=True):
-            layers[place] = came
-    return torch.stack(layers, dim=1)
+    came = torch.stack([layers[place] for place in away]).cpu().unbind() if away else ()
+    found = dict(zip(away, came, strict=True))
+    return [found.get(place, layer) for place, layer in enumerate(layers)]
 
 
 def _filled(values_TK: Tensor, width: int, value: int) -> Tensor:
