@@ -183,7 +183,7 @@ class Rule(Piece):
     def _lay(self, width: int, look: Look) -> Sequence[Laid]:
         line = self.lead.first + Content.styled("─" * max(0, width - self.lead.first.cell_length), ".rule")
         (strip,) = line.render_strips(width, 1, look.base, look.options)
-        return (Laid(strip, width, "", 0, 0),)
+        return (Laid(strip, self.lead.first.cell_length, "", 0, 0),)
 
 
 def _first_x(strip: Strip) -> int:

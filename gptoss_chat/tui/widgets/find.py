@@ -60,7 +60,7 @@ class FindBar(Horizontal, can_focus=True):
 
     def action_retype(self) -> None:
         """Type another text."""
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: keys may be waiting already
         self._input.action_select_all()
 
     def action_move(self, step: int) -> None:
@@ -81,5 +81,5 @@ class FindBar(Horizontal, can_focus=True):
 
     def _submit(self) -> None:
         if self._input.value.strip():
-            self.focus()
+            self.screen.set_focus(self)
             self.action_move(-1)  # the newest place first: that is where the reader is
