@@ -151,3 +151,16 @@ async def test_find_goes_to_every_place_of_a_message_and_lights_them(make_bench:
         await pilot.press("escape")
         await pilot.pause()
         assert lit() == []
+
+
+async def test_find_looks_into_the_answer_that_is_being_written(make_bench: MakeBench) -> None:
+    """As far as it has come."""
+    bench = make_bench(lambda _: ("", "needle " * 20), pause_at=60)
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.send(pilot, "Go")
+        await bench.until(pilot, bench.engine.paused.is_set)
+        await bench.until(pilot, lambda: "needle" in answer_of(bench).source)
+        await pilot.press("ctrl+f", *"needle", "enter")
+        await pilot.pause()
+        assert " of " in str(bench.screen.find_bar.query_one(Static).content)
+        bench.engine.release()

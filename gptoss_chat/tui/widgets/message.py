@@ -37,6 +37,11 @@ class MessageBox(Vertical):
         self._picked = False
 
     @property
+    def text(self) -> str:
+        """The message, as far as it is written."""
+        return self.entry.text
+
+    @property
     def picked(self) -> bool:
         """Whether the keys for a message mean this one."""
         return self._picked
@@ -111,6 +116,11 @@ class ReplyMessage(MessageBox):
     def on_mount(self) -> None:
         """Show how the reply stands."""
         self._show_foot()
+
+    @property
+    def text(self) -> str:
+        """Also while it is being written."""
+        return self.entry.text if self.live is None else self.live.answer
 
     def place_of(self, text: str, nth: int) -> tuple[Widget, int] | None:
         """A line of the Markdown."""

@@ -57,7 +57,13 @@ class PaneHeading(Widget):
         settings = [visible(text) for text in head.settings]
         buttons = Content("").join([text for text, _ in self._buttons()])
         least = min(left.cell_length, TITLE_LEAST_COMPARING if head.comparing else TITLE_LEAST)
-        while settings and least + sum(map(len, settings)) + 3 * len(settings) + buttons.cell_length > width:
+
+        def too_wide() -> bool:
+            return least + sum(map(len, settings)) + 3 * len(settings) + buttons.cell_length > width
+
+        if too_wide():
+            settings = [text.removesuffix(" effort") for text in settings]
+        while settings and too_wide():
             settings.pop()
         right = Content.assemble(("".join(f" · {text}" for text in settings), "not bold"), buttons)
         left = left.truncate(max(0, width - right.cell_length), ellipsis=True)

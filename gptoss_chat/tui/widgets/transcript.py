@@ -143,7 +143,9 @@ class Transcript(VerticalScroll, can_focus=False):
         """Show the next place that holds `text`, `step` places on: which it is of how many; (0, 0) when there is none."""
         self._mark(text)
         folded = text.casefold()
-        places = [(entry.node_id, n) for entry in self.entries for n in range(entry.text.casefold().count(folded))]
+        texts = [(entry.node_id, entry.text) for entry in self._entries[: self._first]]
+        texts += [(widget.entry.node_id, widget.text) for widget in self._widgets]
+        places = [(node_id, n) for node_id, shown in texts for n in range(shown.casefold().count(folded))]
         if not places:
             return 0, 0
         at = None if start_over else self._place_of_picked(places)
