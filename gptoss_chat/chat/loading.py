@@ -31,6 +31,10 @@ class LoadedModel:
     gpu_bytes: int = 0
 
 
+# A GPU's kernels are compiled at their first run, for one token, a few and many, and a step is recorded then: that happens
+# while the reader types. Each begins with the one before, so that what is left of it has about that size.
+_FIRST_RUNS = (1, 9, 49, 256)
+
 # How many more objects, net, before Python's collector looks at the newest, the newer and all of them.
 PATIENCE = (2_000, 20, 50)
 
@@ -76,6 +80,9 @@ def model_loader(
         target = find_target(ModelSpec.read(folder), device, cache_bytes=cache_bytes, memory_bytes=gpu_bytes)
         model = load_model(folder, progress=progress, target=target)
         engine = Engine(model, cache_bytes=cache_bytes, prefill_chunk=model.prefill_chunk)
+        if model.device is not None:
+            for tokens in _FIRST_RUNS:
+                engine.warm(range(tokens))
         notice = remark_on(model.placement, target)
         device_name = str(model.device or "cpu")
         return LoadedModel(name, engine, encoding, notice, model.spec, device_name, model.device_bytes)
