@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from gptoss_chat.catalog import BUILT_IN, built_in_folder
+from gptoss_chat.catalog.entry import BUILT_IN, built_in_folder
 from gptoss_chat.chat.loading import LoadedModel, model_loader
 from gptoss_chat.model import target
 from gptoss_chat.model.checkpoint import Target
@@ -16,7 +15,7 @@ from gptoss_chat.model.checkpoint import Target
 
 def load(**wish: Any) -> LoadedModel:
     """The built-in model, loaded and closed again."""
-    loaded = model_loader(BUILT_IN, Path(built_in_folder()), cache_bytes=2**24, **wish)(lambda _: None)
+    loaded = model_loader(BUILT_IN, built_in_folder(), cache_bytes=2**24, **wish)(lambda _: None)
     loaded.engine.close()
     return loaded
 
