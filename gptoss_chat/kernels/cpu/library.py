@@ -12,12 +12,12 @@ from gptoss_chat.kernels import cpu
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
-_INTERFACE = 5  # as gptoss_interface() in src/portable.cpp
+_INTERFACE = 6  # as gptoss_interface() in src/portable.cpp
 
 _P, _N, _I, _F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
     "moe_mxfp4": [_P] * 10 + [_N] * 5 + [_F, _I],
-    "moe_float": [_P] * 8 + [_N] * 5 + [_F],
+    "moe_float": [_P] * 8 + [_N] * 5 + [_F, _I],
     "linear_bf16": [_P] * 4 + [_N] * 3 + [_I],
     "linear_float": [_P] * 4 + [_N] * 3 + [_I],
     "pack_int8": [_P] * 3 + [_N] * 2 + [_I],

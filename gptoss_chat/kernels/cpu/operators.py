@@ -16,11 +16,11 @@ from gptoss_chat.kernels.int8 import Int8Matrix
 
 # From here on torch's float32 product on converted panels wins over reading bf16 weights again for every four tokens.
 _BF16_TOKENS = 8
-# Up to here a plain loop over float32 weights costs less than to start torch's product.
-_FLOAT_TOKENS = 4
+# Up to here a plain loop over float32 weights runs, as in a step (src/step.h): its bits are those of the step.
+_FLOAT_TOKENS = 1
 _MAX_SLOTS = 128
-# Float experts: (token, expert) pairs up to which one plain loop on one thread wins, and the largest expert it is for.
-_FLOAT_ROWS = 32
+# Float experts: (token, expert) pairs up to which the plain loop wins over torch's products, and the largest expert it is for.
+_FLOAT_ROWS = 1024
 _FLOAT_EXPERT_BYTES = 1 << 20
 
 
@@ -193,6 +193,7 @@ class Operators:
                 D,
                 F,
                 limit,
+                torch.get_num_threads(),
             )
         )
         return y_TD

@@ -19,8 +19,9 @@ GPTOSS_EXPORT(moe_mxfp4)(const float* x, const int64_t* ids, const float* weight
 
 GPTOSS_EXPORT(moe_float)(const float* x, const int64_t* ids, const float* weights, const float* gate_up,
                          const float* gate_up_bias, const float* down, const float* down_bias, float* y, int64_t T,
-                         int64_t K, int64_t E, int64_t D, int64_t F, float limit) {
-    return moe_float(x, ids, weights, gate_up, gate_up_bias, down, down_bias, y, T, K, E, D, F, limit);
+                         int64_t K, int64_t E, int64_t D, int64_t F, float limit, int threads) {
+    return moe_float(x, ids, weights, gate_up, gate_up_bias, down, down_bias, y, T, K, E, D, F, limit,
+                     team(3 * T * K * D * F, threads));
 }
 
 GPTOSS_EXPORT(linear_bf16)(const float* x, const uint16_t* w, const float* bias, float* y, int64_t T, int64_t I,

@@ -63,7 +63,7 @@ int choose_and_run(const StepModel& m, const StepLayer& w, const float* h, float
     if (const int status = route(scores, ids, weights, entropy, 1, m.E, m.K)) return status;
     if (!w.gate_up_scales)
         return moe_float(h, ids, weights, static_cast<const float*>(w.gate_up), w.gate_up_bias,
-                         static_cast<const float*>(w.down), w.down_bias, y, 1, m.K, m.E, m.D, m.F, m.limit);
+                         static_cast<const float*>(w.down), w.down_bias, y, 1, m.K, m.E, m.D, m.F, m.limit, 1);
     const auto bytes = [](const void* p) { return static_cast<const uint8_t*>(p); };
     return moe_mxfp4({h, ids, weights, bytes(w.gate_up), bytes(w.gate_up_scales), w.gate_up_bias, bytes(w.down),
                       bytes(w.down_scales), w.down_bias, y, 1, m.K, m.E, m.D, m.F, m.limit},
