@@ -105,7 +105,7 @@ class PresetScreen(FieldsScreen):
     """What one preset sets, and the line that deletes it."""
 
     def __init__(self, desk: Desk, settings: Settings, shelf: ModelShelf, listener: Listener, name: str) -> None:
-        title = f"Preset {name} · Enter changes a setting · empty: as config.toml has it · Esc goes back"
+        title = f"Preset {name} · Enter changes one · Esc goes back"
         super().__init__(title, desk, settings, shelf)
         self._listener = listener
         self._name_of_preset = name

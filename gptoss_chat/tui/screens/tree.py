@@ -19,7 +19,7 @@ from gptoss_chat.tui.tree import TreeLine
 
 WORDS_SHOWN = 160
 STATES = {"stopped": "■ stopped", "failed": "✗ failed", "streaming": "● being written"}
-KEYS = "↑ ↓ move · ← → forks · Enter goes there · s beside · h under · Esc closes"
+KEYS = "↑ ↓ move · ← → forks · Enter goes there · s beside · h under · Esc"
 
 
 @dataclass(frozen=True, slots=True)
