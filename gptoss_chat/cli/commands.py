@@ -156,7 +156,7 @@ def chat(
         paths, settings, model, no_history=no_history, later=not one_shot, tools=tools
     ) as (session, options_folder):  # fmt: skip
         options = turn_options(flags, settings, options_folder)
-        conversation_id = conversation_of(session.store, continue_, resume)
+        conversation_id = conversation_of(session.store, continue_, resume, or_new=not one_shot)
         if one_shot:
             asked = oneshot.OneShot(
                 text,

@@ -199,12 +199,17 @@ def _memory_warning(entry: ModelEntry, gpu_bytes: int = 0) -> str:
     return report.sentence if report.warning else ""
 
 
-def conversation_of(store: Store, continue_: bool, resume: str | None) -> str | None:
-    """The conversation to go on with, if any. Raises UsageError or HistoryError when there is none."""
+def conversation_of(store: Store, continue_: bool, resume: str | None, *, or_new: bool = False) -> str | None:
+    """The conversation to go on with, if any; with `or_new`, going on with the last one begins a new one where there is none.
+
+    Raises UsageError or HistoryError when there is none.
+    """
     if resume is not None:
         return store.conversation(resume).id
     if continue_:
         latest = store.conversations(limit=1)
+        if not latest and or_new:
+            return None
         if not latest:
             raise UsageError("There is no conversation to go on with.", "Leave out --continue.")
         return latest[0].id

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gptoss_chat.cli.arrangement import ArrangementFile
-from gptoss_chat.errors import GptossChatError
+from gptoss_chat.cli.opening import conversation_of
+from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.history import Store
 from gptoss_chat.tui.arrangement import Arrangement, Place, from_json, to_json
 from tests.tui.conftest import MakeBench
@@ -82,6 +83,9 @@ def test_gone_conversations_are_left_out(store: Store, tmp_path: Path) -> None:
     assert file.read(store) == Arrangement((Place(kept, share=0.25), Place(None)), active=0)
     store.delete(kept)
     assert file.read(store) is None
+    assert conversation_of(store, continue_=True, resume=None, or_new=True) is None
+    with pytest.raises(UsageError):  # with -p there is no chat to begin
+        conversation_of(store, continue_=True, resume=None)
 
 
 def test_conversation_that_went_on_elsewhere_is_the_last_one(store: Store, tmp_path: Path) -> None:

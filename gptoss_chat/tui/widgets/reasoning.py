@@ -22,11 +22,14 @@ class Reasoning(Vertical):
         self._elapsed_s = elapsed_s
         self._unfolded = unfolded
         self._shown = 0  # characters that are in closed pieces
+        # Held, not looked up: text may come, and end, before it is composed.
+        self._fold = Static("", classes="fold", markup=False)
+        self._body = Vertical(classes="body")
 
     def compose(self) -> ComposeResult:
         """The line and the body, filled when unfolded."""
-        yield Static("", classes="fold", markup=False)
-        yield Vertical(classes="body")
+        yield self._fold
+        yield self._body
 
     def on_mount(self) -> None:
         """Draw it."""
@@ -44,7 +47,7 @@ class Reasoning(Vertical):
 
     def on_click(self, event: events.Click) -> None:
         """A click on the line folds or unfolds; a click in the text does nothing, so that it can be selected."""
-        if event.widget is self.query_one(".fold"):
+        if event.widget is self._fold:
             event.stop()
             self.unfolded = not self._unfolded
 
@@ -65,7 +68,7 @@ class Reasoning(Vertical):
         if self._text != (text := visible_lines(text)):
             self._text = text
             self._shown = 0
-            self.query_one(".body").remove_children()
+            self._body.remove_children()
         self._show()
 
     def line(self) -> str:
@@ -75,16 +78,16 @@ class Reasoning(Vertical):
 
     def _show(self) -> None:
         self.display = bool(self._text)
-        self.query_one(".body").display = self._unfolded
+        self._body.display = self._unfolded
         self._show_line()
-        if self._unfolded and self._text:
+        if self._unfolded and self._text and self._body.is_attached:
             self._show_body()
 
     def _show_line(self) -> None:
-        self.query_one(".fold", Static).update(Content(f"{'▾' if self._unfolded else '▸'} {self.line()}"))
+        self._fold.update(Content(f"{'▾' if self._unfolded else '▸'} {self.line()}"))
 
     def _show_body(self) -> None:
-        body = self.query_one(".body")
+        body = self._body
         last = body.children[-1] if body.children else None
         while True:
             rest = self._text[self._shown :]
