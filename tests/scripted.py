@@ -71,13 +71,11 @@ class ScriptedGeneration:
         done: list[int] = []
         reason = FinishReason.LENGTH
         for n, token_id in enumerate(ids):
-            while not engine.go.wait(0.01) and not self._cancel.is_set():
-                pass
             if engine.pause_at == n:
                 engine.go.clear()
                 engine.paused.set()
-                while not engine.go.wait(0.01) and not self._cancel.is_set():
-                    pass
+            while not engine.go.wait(0.01) and engine.holds(n) and not self._cancel.is_set():
+                pass
             if self._cancel.is_set():
                 reason = FinishReason.CANCELLED
                 break
@@ -131,8 +129,8 @@ def alternatives_of(token_id: int) -> tuple[int, int, int]:
 
 
 class ScriptedEngine:
-    """Answers by script, all requests at once. `pause_at` = n stops one before its token n, and with it the others, until
-    `release` is called; `paused` tells when."""
+    """Answers by script, all requests at once. `pause_at` = n stops each before its token n until `release` is called;
+    `paused` tells when the first has stopped."""
 
     backend = "scripted"
     context_limit = 4096
@@ -165,6 +163,10 @@ class ScriptedEngine:
         """Let a paused answer go on to its end."""
         self.pause_at = None
         self.go.set()
+
+    def holds(self, n: int) -> bool:
+        """Whether an answer has come to where it shall stop."""
+        return self.pause_at is not None and n >= self.pause_at
 
     def reuse(self, prompt: list[int]) -> int:
         """The longest common prefix with anything cached; the last prompt token is always computed."""

@@ -264,3 +264,31 @@ async def test_alt_and_a_letter_is_a_command_in_every_terminal(make_bench: MakeB
         bench.app.post_message(events.Key("alt+v", "v"))
         await bench.until(pilot, lambda: len(bench.screen.panes) == 2)
         assert not any(pane.prompt.text for pane in bench.screen.panes)
+
+
+async def test_panes_that_compare_are_written_at_the_same_time(make_bench: MakeBench, store: Store) -> None:
+    """Both grow; Esc stops the answer of its own pane, and the other one goes on to its end."""
+    bench = make_bench(lambda _: ("", "word " * 40), pause_at=120)
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: "scripted" in bench.status())
+        left, right = await split(bench, pilot)
+        await pilot.press("alt+c")
+        right.prompt.text = "Why?"
+        await pilot.press("enter")
+
+        def begun(pane: Pane) -> bool:
+            replies = bench.screen.replies_of(pane)
+            return len(replies) == 1 and replies[0].answer.startswith("word")
+
+        await bench.until(pilot, lambda: begun(left) and begun(right))
+        assert bench.app.focused is right.prompt
+        await pilot.press("escape")
+        await bench.until(pilot, lambda: not bench.screen.replies_of(right))
+        assert begun(left)
+        bench.engine.release()
+        await bench.until(pilot, lambda: not bench.screen.writing)
+        prompt, *answers = store.nodes(store.conversations()[0].id)
+        assert sorted(answer.status for answer in answers) == ["complete", "stopped"]
+        assert {answer.parent_id for answer in answers} == {prompt.id}
+        await bench.until(pilot, lambda: texts(left) == ["Why?", "word " * 40])
+        assert texts(right)[1] != "word " * 40
