@@ -16,7 +16,6 @@ class Status:
     model: str = ""
     backend: str = ""
     effort: str = ""
-    preset: str = ""
     loading: float | None = None
     failed: bool = False
     context_tokens: int = 0
@@ -25,6 +24,7 @@ class Status:
     reused: int | None = None
     prefilled: int | None = None
     waiting: int = 0
+    preset: str = ""
 
 
 class StatusLine(Widget):
