@@ -6,20 +6,21 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import work
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.history import Store
-from gptoss_chat.history.importing import Tally
-from gptoss_chat.tui import exporting
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.reading import leads_to_leaf
 from gptoss_chat.tui.screens.line import PathScreen
-from gptoss_chat.tui.screens.setting import ChoiceScreen
 from gptoss_chat.tui.screens.tuning import TuningScreen
 from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
+
+if TYPE_CHECKING:  # the first frame does not wait for the formats
+    from gptoss_chat.history import Store
+    from gptoss_chat.history.importing import Tally
 
 KEEP, REPLACE = "Keep it", "Replace it"
 
@@ -48,6 +49,8 @@ class TransferScreen(TuningScreen):
         if conversation_id is None:
             pane.notice.show("This conversation has no message yet.")
             return
+        from gptoss_chat.tui import exporting
+
         name = exporting.suggested_name(pane.title)
         path = await self._path(pane, "Export the conversation to (.md or .json)", typed, name)
         if path is not None:
@@ -62,32 +65,39 @@ class TransferScreen(TuningScreen):
         if entry is None:
             pane.notice.show("There is no answer yet.")
             return
+        from gptoss_chat.tui import exporting
+
         path = await self._path(pane, "Export the message to (.md or .json)", typed, "message.md")
         if path is not None:
             await self._export(pane, path, exporting.message_text, entry.node_id)
 
     async def _path(self, pane: Pane, question: str, typed: str, name: str) -> Path | None:
+        from gptoss_chat.tui.exporting import path_of
+
         asked: str | None = typed
         if not typed:
             asked = await self.app.push_screen_wait(PathScreen(question, name))
         if not asked:
             return None
         try:
-            return await asyncio.to_thread(exporting.path_of, asked, name)
+            return await asyncio.to_thread(path_of, asked, name)
         except GptossChatError as error:
             pane.notice.show(error_text(error))
             return None
 
     async def _export(self, pane: Pane, path: Path, text_of: Callable[[Store, str, Path], str], id_: str) -> None:
+        from gptoss_chat.tui.exporting import write_text
+        from gptoss_chat.tui.screens.setting import ChoiceScreen
+
         try:
             text = await asyncio.to_thread(text_of, self.session.store, id_, path)
-            if not await asyncio.to_thread(exporting.write_text, path, text, replace=False):
+            if not await asyncio.to_thread(write_text, path, text, replace=False):
                 question = visible(f"{path} is there already.")
                 answer = await self.app.push_screen_wait(ChoiceScreen(question, (KEEP, REPLACE), KEEP, lambda _: None))
                 if answer != REPLACE:
                     pane.notice.show(visible(f"{path} is as it was."))
                     return
-                await asyncio.to_thread(exporting.write_text, path, text, replace=True)
+                await asyncio.to_thread(write_text, path, text, replace=True)
         except GptossChatError as error:
             pane.notice.show(error_text(error))
             return
@@ -123,5 +133,7 @@ class TransferScreen(TuningScreen):
                 await self.reload(shown)
 
     def _take_in(self, typed: str, stopped: Callable[[], bool]) -> Tally:
+        from gptoss_chat.tui import exporting
+
         path = exporting.path_of(typed, "conversations.json")
         return exporting.import_from(self.session.store, path, stopped)
