@@ -197,6 +197,7 @@ def test_preset_is_added_changed_and_removed(paths: Paths, text: str) -> None:
     write_setting(paths, "seed", None, "new")
     write_setting(paths, "preset", "new")
     settings = load_settings(paths, {})
+    assert "[presets]" not in paths.config_file.read_text()
     assert settings.with_preset("new").effort == "high"
     assert settings.presets[-1].values == {"effort": "high"}
     for name in ("new", "none", "a b", "", "a.b"):

@@ -110,7 +110,7 @@ def _change(document: Any, path: tuple[str, ...], value: Any) -> None:
         if table not in place:
             if value is None:
                 return
-            place[table] = _table(place, is_super_table=depth < len(tables))
+            place[table] = _table(place, is_super_table=depth < len(tables) or value == {})
         place = place[table]
     if value is None:
         place.pop(name, None)
