@@ -1,4 +1,4 @@
-"""Runs a GGUF model through llama.cpp or ik_llama.cpp, where their Python packages are installed, as a `Runner`.
+"""Runs a model through llama.cpp or ik_llama.cpp (a GGUF) or transformers (the checkpoint), where installed, as a `Runner`.
 
 A peer lives in a process of its own, so that its memory and its threads are its own, and does one job at a time on demand:
 runs of several programs can take turns on a machine whose speed drifts.
@@ -6,6 +6,7 @@ runs of several programs can take turns on a machine whose speed drifts.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import multiprocessing
@@ -17,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+from gptoss_chat.bench.peer_transformers import Form, TransformersSession
 from gptoss_chat.errors import UsageError
 
 _BATCH = 512
@@ -77,24 +79,39 @@ class _IkLlamaCpp:
         self._length += 1
 
 
-_PEERS: dict[str, Callable[[str, int, int], _Session]] = {"llama_cpp": _LlamaCpp, "ik_llama_cpp": _IkLlamaCpp}
+_GGUF_PEERS: dict[str, Callable[[str, int, int], _Session]] = {"llama_cpp": _LlamaCpp, "ik_llama_cpp": _IkLlamaCpp}
+_FORMS: dict[str, Form] = {"transformers bf16": "bf16", "transformers mxfp4": "mxfp4"}
+_PEERS: dict[str, Callable[[str, int, int], _Session]] = {
+    **_GGUF_PEERS,
+    **{name: functools.partial(TransformersSession, form=form) for name, form in _FORMS.items()},
+}
 
 
 def installed() -> list[str]:
-    """Packages of peers that can be imported here."""
-    return [package for package in _PEERS if importlib.util.find_spec(package) is not None]
+    """Packages of peers for a GGUF that can be imported here."""
+    return [package for package in _GGUF_PEERS if importlib.util.find_spec(package) is not None]
+
+
+def transformers_peer(form: str) -> str:
+    """The peer that runs the checkpoint itself, its experts in that form. Raises UsageError."""
+    name = f"transformers {form}"
+    if name not in _FORMS:
+        raise UsageError(f"transformers runs no form '{form}' of the experts.", "Use bf16 or mxfp4.")
+    if importlib.util.find_spec("transformers") is None:
+        raise UsageError("transformers is not installed.", "pip install transformers accelerate")
+    return name
 
 
 class PeerRunner:
-    """A GGUF in a child process. Raises UsageError when the file cannot be opened by the peer."""
+    """A GGUF, or a checkpoint's folder, in a child process. Raises UsageError when the peer can't open it."""
 
-    def __init__(self, package: str, gguf: Path, *, longest: int, threads: int) -> None:
+    def __init__(self, package: str, path: Path, *, longest: int, threads: int) -> None:
         self.name = package
-        if not gguf.is_file():
-            raise UsageError(f"There is no file {gguf}.", "Give --compare the path of a GGUF file.")
+        if not path.is_file() and package not in _FORMS:
+            raise UsageError(f"There is no file {path}.", "Give --compare the path of a GGUF file.")
         context = multiprocessing.get_context("spawn")  # a fork would share torch's threads
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, package, str(gguf), longest, threads), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, package, str(path), longest, threads), daemon=True)
         self._process.start()
         theirs.close()
         self.load_s = self._answer()
@@ -105,10 +122,10 @@ class PeerRunner:
         except EOFError:
             self._process.join()
             raise UsageError(
-                f"{self.name} ended with code {self._process.exitcode}.", "Try the GGUF with it on its own."
+                f"{self.name} ended with code {self._process.exitcode}.", "Try the model with it on its own."
             ) from None
         if kind == "error":
-            raise UsageError(f"{self.name} could not run this GGUF: {value}", "Try it with that program on its own.")
+            raise UsageError(f"{self.name} could not run this model: {value}", "Try it with that program on its own.")
         return float(value)
 
     def prompt_s(self, tokens: int) -> float:
@@ -132,11 +149,11 @@ class PeerRunner:
         self._process.join()
 
 
-def _serve(pipe: Connection, package: str, gguf: str, longest: int, threads: int) -> None:
+def _serve(pipe: Connection, package: str, path: str, longest: int, threads: int) -> None:
     """The child: opens the model, then does what is asked until it is terminated."""
     try:
         began = time.perf_counter()
-        session = _PEERS[package](gguf, longest, threads)
+        session = _PEERS[package](path, longest, threads)
         pipe.send(("done", time.perf_counter() - began))
         rng, standing = random.Random(1), -1
         while True:
@@ -154,5 +171,10 @@ def _serve(pipe: Connection, package: str, gguf: str, longest: int, threads: int
                 for _ in range(tokens):
                     session.step(rng.randrange(_TOKENS))
             pipe.send(("done", time.perf_counter() - began))
-    except (OSError, RuntimeError, ValueError) as error:  # told to the parent, which makes a sentence of it
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # told to the parent, which makes a sentence of it
         pipe.send(("error", str(error)))

@@ -59,6 +59,12 @@ def bench(
             help="A GGUF file to run in turns through llama-cpp-python and ik-llama-cpp-python, where installed."
         ),
     ] = None,
+    transformers: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run the checkpoint itself in turns through transformers, too: bf16 (experts unpacked) or mxfp4 (repeatable)."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option("--device", help="As for the chat; auto leaves small models to the CPU.")
     ] = None,
@@ -93,6 +99,7 @@ def bench(
             repeats,
             threads,
             compare,
+            transformers or [],
             say,
         )
     finally:
@@ -113,6 +120,7 @@ def _measure(
     repeats: int,
     threads: int | None,
     gguf: Path | None,
+    forms: list[str],
     say: Callable[[str], None],
 ) -> dict[str, object]:
     """Run everything and say each figure as it comes; the whole as data. Raises CheckpointError and UsageError."""
@@ -132,6 +140,7 @@ def _measure(
         raise UsageError(
             "No peer is installed to run the GGUF.", "pip install llama-cpp-python or ik-llama-cpp-python."
         )
+    of_checkpoint = [peers.transformers_peer(form) for form in forms]
     limits = machine.probe(torch.get_num_threads())
     spec = ModelSpec.read(folder)
     cache_bytes = max(1 << 28, 2 * (longest + 64) * spec.kv_bytes_per_token)
@@ -148,9 +157,9 @@ def _measure(
         own = OwnRunner(name, folder, longest=longest, target=target, fill=fill)
         stack.callback(own.close)
         others: list[Runner] = []
-        for package in packages:
-            assert gguf is not None
-            others.append(peers.PeerRunner(package, gguf, longest=longest, threads=limits.threads))
+        files = [(package, gguf) for package in packages] if gguf is not None else []
+        for package, path in [*files, *((peer, folder) for peer in of_checkpoint)]:
+            others.append(peers.PeerRunner(package, path, longest=longest, threads=limits.threads))
             stack.callback(others[-1].close)
         say(f"{own.name} · {own.backend} · {limits.threads} threads")
         say(

@@ -27,6 +27,16 @@ _RESERVE_BYTES = 256 << 20
 # rms of a uniformly drawn MXFP4 code
 _CODE_RMS = 2.926
 _STOPS = (199999, 200002, 200012)
+# As in the published config.json.
+_MXFP4 = {
+    "quant_method": "mxfp4",
+    "modules_to_not_convert": [
+        "model.layers.*.self_attn",
+        "model.layers.*.mlp.router",
+        "model.embed_tokens",
+        "lm_head",
+    ],
+}
 
 
 def preset(name: str) -> ModelSpec:
@@ -100,7 +110,8 @@ def write_synthetic(
             part: name for name, group in zip(names, groups, strict=True) for slot in group for part, _ in slot.parts
         }
         _write_json(folder / "model.safetensors.index.json", {"weight_map": weight_map})
-    _write_json(folder / "config.json", config_of(spec, layout))
+    packed = {"quantization_config": _MXFP4} if layout == "hf" and expert_format == "mxfp4" else {}
+    _write_json(folder / "config.json", config_of(spec, layout) | packed)
     return spec
 
 

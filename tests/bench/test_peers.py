@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import torch
 
 from gptoss_chat.bench import peers
+from gptoss_chat.bench.peer_transformers import TransformersSession
 from gptoss_chat.errors import UsageError
+from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.synthetic import write_synthetic
 
 LLAMA_CPP = """
 class Llama:
@@ -61,3 +66,26 @@ def test_peer_that_cannot_open_the_file_says_so(gguf: Path) -> None:
         peers.PeerRunner("llama_cpp", broken, longest=100, threads=1)
     with pytest.raises(UsageError, match="There is no file"):
         peers.PeerRunner("llama_cpp", gguf.with_name("absent.gguf"), longest=100, threads=1)
+
+
+@pytest.mark.parametrize("experts", ["mxfp4", "bf16"])
+def test_transformers_runs_the_same_checkpoint(tmp_path: Path, experts: Literal["mxfp4", "bf16"]) -> None:
+    """Its scores after a prompt and a step are close to ours: it is the same model that is timed. Ours round to int8."""
+    spec = write_synthetic(tmp_path, "tiny", 3, "hf", experts)
+    theirs = TransformersSession(str(tmp_path), 100, 1, form="bf16")
+    theirs.prefill([1])
+    theirs.prefill([5, 9, 33, 2, 7])
+    theirs.step(11)
+    model, ids_T = load_model(tmp_path), torch.tensor([5, 9, 33, 2, 7, 11])
+    ours_V, _, _ = model.forward(ids_T, 0, torch.zeros(1, dtype=torch.int32), model.new_kv_pool(1))
+    assert theirs.scores_V.shape == (spec.vocab,)
+    assert torch.cosine_similarity(theirs.scores_V, ours_V, dim=0) > 0.98
+
+
+def test_transformers_without_a_gpu_refuses_packed_experts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would unpack them, and the figure would be of something else."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="on a GPU only"):
+        TransformersSession(str(tmp_path), 100, 1, form="mxfp4")
+    with pytest.raises(UsageError, match="no form 'int8'"):
+        peers.transformers_peer("int8")
