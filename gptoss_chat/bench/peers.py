@@ -56,7 +56,8 @@ class _IkLlamaCpp:
     def __init__(self, path: str, longest: int, threads: int) -> None:
         self._internals: Any = importlib.import_module("ik_llama_cpp._internals")
         package: Any = importlib.import_module("ik_llama_cpp")
-        self._context: Any = package.IkLlama(path, n_ctx=longest, n_threads=threads, verbose=False)._context
+        self._llama: Any = package.IkLlama(path, n_ctx=longest, n_threads=threads, verbose=False)
+        self._context: Any = self._llama._context  # freed when its owner is
         self._length = 0
 
     def _decode(self, batch: Any) -> None:
