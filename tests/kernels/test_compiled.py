@@ -231,6 +231,24 @@ def test_attention_over_a_long_context_is_cut_among_threads(compiled: str) -> No
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("tokens", [2, 9, 30])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_of_several_tokens_far_in_is_cut_among_threads(
+    tokens: int, dtype: torch.dtype, compiled: str
+) -> None:
+    """Parts of keys, each with several tiles of queries of which the last is not full; some tiles see nothing of a part."""
+    q, keys, values, table, sinks = attend(tokens, 1300, 0, dtype, (6, 1, 20))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        for window in (0, 40, 600):
+            got = ops.attention(q, keys, values, table, 1300, window, sinks)
+            expected = reference.attention(q, keys, values, table, 1300, window, sinks)
+            torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_attention_of_earlier_tokens_never_meets_a_later_nan(compiled: str) -> None:
     """A token whose key and value are NaN leaves the tokens before it, in the same call, as they were."""
     q, keys, values, table, sinks = attend(20, 5, 0, torch.float32, (4, 2, 8))
