@@ -1,12 +1,11 @@
 """The experts of many tokens on tensor cores: tokens sorted by expert on the device, a grouped product, scatter fused.
 
 The host never learns how many tokens an expert got: the grid is the worst case, and a program beyond the last tile leaves at
-once. A product runs over two halves of the inputs side by side: of MXFP4, whose bytes hold two numbers, the even
-and the odd ones, of other types the first and the second half; activations lie in that order, so no number moves
-between threads once it is unpacked.
+once. Weights are the left operand of a product, which tensor cores take from registers: there MXFP4 is unpacked, and a
+byte's two numbers stay in the thread that loaded it.
 
 T tokens, D model, F expert width, E experts, K experts a token, R chosen rows (T * K) in order of their experts,
-O rows of a matrix; ROWS of them, TOKENS rows of R and STEP inputs of each half at a time.
+O rows of a matrix; ROWS of them, TOKENS rows of R and STEP inputs at a time.
 """
 
 from __future__ import annotations
@@ -39,47 +38,44 @@ def _tile(starts_E1, TOKENS: tl.constexpr, E: tl.constexpr, BLOCK_E: tl.constexp
 
 
 @triton.jit
-def _halves(
+def _weights(
     w,
     scales,
     row,
     exists,
     at,
     stride,
-    SIZE: tl.constexpr,
+    INPUTS: tl.constexpr,
     STEP: tl.constexpr,
     PACKED: tl.constexpr,
     OPERAND: tl.constexpr,
 ):
-    """[ROWS, STEP] twice: the two halves of rows `row` (offsets of their starts in w) from column `at` on."""
-    HALF: tl.constexpr = (SIZE + 1) // 2
-    column = at + tl.arange(0, STEP)
-    mask = exists[:, None] & (column < HALF)[None, :]
+    """[ROWS, STEP]: rows `row` from column `at` on. Of MXFP4, row is the number of a row, else where in w it begins."""
     if PACKED:
-        pairs = tl.load(w + row[:, None] * HALF + column[None, :], mask=mask, other=0).to(tl.int32)
-        block = at // 16 + tl.arange(0, STEP // 16)
-        mask = exists[:, None] & (block < HALF // 16)[None, :]
+        pair = at // 2 + tl.arange(0, STEP // 2)
+        mask = exists[:, None] & (pair < INPUTS // 2)[None, :]
+        pairs = tl.load(w + row[:, None] * (INPUTS // 2) + pair[None, :], mask=mask, other=0).to(tl.int32)
+        block = at // 32 + tl.arange(0, STEP // 32)
+        mask = exists[:, None] & (block < INPUTS // 32)[None, :]
         # unpack's 2^-126 is undone here but for 2^-32, left to the sum: a scale up to 2^33 stays within float32.
-        factor = power(tl.load(scales + row[:, None] * (HALF // 16) + block[None, :], mask=mask, other=0), 94)
-        factor = tl.broadcast_to(factor[:, :, None], [row.shape[0], STEP // 16, 16])
-        factor = tl.reshape(factor, [row.shape[0], STEP])
-        first, second = unpack(pairs, 0) * factor, unpack(pairs, 1) * factor
+        factor = power(tl.load(scales + row[:, None] * (INPUTS // 32) + block[None, :], mask=mask, other=0), 94)
+        factor = tl.reshape(
+            tl.broadcast_to(factor[:, :, None], [row.shape[0], STEP // 32, 16]), [row.shape[0], STEP // 2]
+        )
+        both = tl.join((unpack(pairs, 0) * factor).to(OPERAND), (unpack(pairs, 1) * factor).to(OPERAND))
+        values = tl.reshape(both, [row.shape[0], STEP])
     else:
-        at_row = w + row[:, None] + column[None, :] * stride
-        first = tl.load(at_row, mask=mask, other=0.0)
-        second = tl.load(at_row + HALF * stride, mask=exists[:, None] & (HALF + column < SIZE)[None, :], other=0.0)
-    return first.to(OPERAND), second.to(OPERAND)
+        column = at + tl.arange(0, STEP)
+        mask = exists[:, None] & (column < INPUTS)[None, :]
+        values = tl.load(w + row[:, None] + column[None, :] * stride, mask=mask, other=0.0).to(OPERAND)
+    return values
 
 
 @triton.jit
-def _columns(x, exists, at, SIZE: tl.constexpr, STEP: tl.constexpr):
-    """[STEP, TOKENS] twice: the two halves of activations at the pointers x [TOKENS]."""
-    HALF: tl.constexpr = (SIZE + 1) // 2
+def _columns(x, exists, at, INPUTS: tl.constexpr, STEP: tl.constexpr):
+    """[STEP, TOKENS]: activations at the pointers x [TOKENS]."""
     column = at + tl.arange(0, STEP)
-    first = exists[None, :] & (column < HALF)[:, None]
-    second = exists[None, :] & (HALF + column < SIZE)[:, None]
-    pointer = x[None, :] + column[:, None]
-    return tl.load(pointer, mask=first, other=0.0), tl.load(pointer + HALF, mask=second, other=0.0)
+    return tl.load(x[None, :] + column[:, None], mask=exists[None, :] & (column < INPUTS)[:, None], other=0.0)
 
 
 @triton.jit
@@ -120,17 +116,14 @@ def _gate_up(
             next_row = row + stride_o
         gate = tl.zeros([ROWS // 2, TOKENS], tl.float32)
         up = tl.zeros([ROWS // 2, TOKENS], tl.float32)
-        for at in range(0, (D + 1) // 2, STEP):
-            x0, x1 = _columns(x, r < end, at, D, STEP)
-            w0, w1 = _halves(w_EOD, scales, row, f < F, at, stride_i, D, STEP, PACKED, OPERAND)
-            gate = tl.dot(w1, x1, tl.dot(w0, x0, gate))
-            w0, w1 = _halves(w_EOD, scales, next_row, f < F, at, stride_i, D, STEP, PACKED, OPERAND)
-            up = tl.dot(w1, x1, tl.dot(w0, x0, up))
+        for at in range(0, D, STEP):
+            columns = _columns(x, r < end, at, D, STEP)
+            gate = tl.dot(_weights(w_EOD, scales, row, f < F, at, stride_i, D, STEP, PACKED, OPERAND), columns, gate)
+            up = tl.dot(_weights(w_EOD, scales, next_row, f < F, at, stride_i, D, STEP, PACKED, OPERAND), columns, up)
         bias = bias_EO + expert * (2 * F) + 2 * f
         gate = gate * UNIT + tl.load(bias, mask=f < F, other=0.0).to(tl.float32)[:, None]
         up = up * UNIT + tl.load(bias + 1, mask=f < F, other=0.0).to(tl.float32)[:, None]
-        place = (f % 2) * (F // 2) + f // 2 if PACKED else f
-        out = hidden_RF + r.to(tl.int64)[None, :] * F + place[:, None]
+        out = hidden_RF + r.to(tl.int64)[None, :] * F + f[:, None]
         tl.store(out, swiglu(gate, up, limit).to(OPERAND), mask=(f < F)[:, None] & (r < end)[None, :])
 
 
@@ -165,10 +158,9 @@ def _down(
         x = hidden_RF + r.to(tl.int64) * F
         row = expert * D + d if PACKED else expert * stride_e + d.to(tl.int64) * stride_o
         y = tl.zeros([ROWS, TOKENS], tl.float32)
-        for at in range(0, (F + 1) // 2, STEP):
-            x0, x1 = _columns(x, r < end, at, F, STEP)
-            w0, w1 = _halves(w_EDF, scales, row, d < D, at, stride_i, F, STEP, PACKED, OPERAND)
-            y = tl.dot(w1, x1, tl.dot(w0, x0, y))
+        for at in range(0, F, STEP):
+            weights = _weights(w_EDF, scales, row, d < D, at, stride_i, F, STEP, PACKED, OPERAND)
+            y = tl.dot(weights, _columns(x, r < end, at, F, STEP), y)
         y = y * UNIT + tl.load(bias_ED + expert * D + d, mask=d < D, other=0.0).to(tl.float32)[:, None]
         chosen = tl.load(order_R + r, mask=r < end, other=0)
         y *= tl.load(weights_R + chosen, mask=r < end, other=0.0)[None, :]
@@ -199,17 +191,17 @@ def many_tokens(
     tile: Tile = tuned.small_tile if E * tuned.small_tile[1] >= T * K else tuned.large_tile
     rows, tokens, step, warps = tile
     order_R, starts_E1 = _sorted(ids_TK, E)
-    x = x_TD.view(T, D // 2, 2).transpose(1, 2) if packed else x_TD
-    x = x.to(tuned.operand, memory_format=torch.contiguous_format).contiguous()  # one copy, or none
+    x = x_TD.to(tuned.operand)
     hidden_RF = torch.empty(T * K, F, dtype=tuned.operand, device=x_TD.device)
     y_RD = torch.empty(T * K, D, dtype=torch.float32, device=x_TD.device)
     # Every expert that was hit may end with a tile that isn't full.
     tiles = T * K // tokens + min(E, T * K)
     unit = 2.0**32 if packed else 1.0
     shared = (packed, unit, TRITON_TYPE[tuned.operand], triton.next_power_of_2(E), rows, tokens, step)
+    # Gate and up are two products of half the rows: one group of four warps unpacks each weight once.
     _gate_up[(triton.cdiv(2 * F, rows), tiles)](
         x, starts_E1, order_R, w_up, up_scales, up_bias, hidden_RF, limit, *w_up.stride()[:3],
-        K, D, F, E, *shared, num_warps=warps, num_stages=tuned.stages,
+        K, D, F, E, *shared, num_warps=min(warps, 4), num_stages=tuned.stages,
     )  # fmt: skip
     _down[(triton.cdiv(D, rows), tiles)](
         hidden_RF, starts_E1, order_R, weights_TK, w_down, down_scales, down_bias, y_RD, *w_down.stride()[:3],

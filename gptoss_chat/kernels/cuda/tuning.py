@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-# Weight rows, tokens, inputs a step, warps.
+# Weight rows, tokens, inputs a step (a block of MXFP4, 32, or more), warps.
 Tile = tuple[int, int, int, int]
 
 
@@ -69,8 +69,8 @@ _TABLE = {
         operand=torch.float32,
         library=torch.float16,
         library_tokens=4,
-        small_tile=(32, 16, 16, 4),
-        large_tile=(64, 32, 16, 4),
+        small_tile=(32, 16, 32, 4),
+        large_tile=(64, 32, 32, 4),
         attention_rows=32,
         attention_keys=32,
     ),
