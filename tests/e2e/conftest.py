@@ -26,11 +26,11 @@ class Command:
             [COMMAND, *args], env=self.env, input=stdin or "", capture_output=True, text=True, timeout=120, check=False
         )
 
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        """Start, with stdout and stderr as pipes."""
+    def start(self, *args: str, **variables: str) -> subprocess.Popen[str]:
+        """Start, with stdout and stderr as pipes and these variables of the environment beside its own."""
         return subprocess.Popen(
             [COMMAND, *args],
-            env=self.env,
+            env={**self.env, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,7 +14,8 @@ import pytest
 from tests.e2e.conftest import Command, one_sentence
 
 # At this temperature the model rambles: with this seed for hundreds of tokens, so that there is time to end it.
-RAMBLE = ("-p", "Hello", "--jsonl", "--temperature", "5", "--max-tokens", "1500", "--seed", "1")
+RAMBLE = ("-p", "Hello", "--jsonl", "--temperature", "10", "--max-tokens", "3500", "--seed", "10")
+SLOWLY = {"GPTOSS_CHAT_CPU": "reference"}  # or the answer has ended before anything can interrupt it
 
 
 def test_answer_is_on_stdout_alone(command: Command) -> None:
@@ -143,7 +144,7 @@ def test_broken_pipe_is_silent(command: Command) -> None:
 
 def test_interrupt_keeps_the_partial_answer(command: Command) -> None:
     """Ctrl+C ends with 130; prompt and partial answer are in the history, as stopped."""
-    process = command.start(*RAMBLE)
+    process = command.start(*RAMBLE, **SLOWLY)
     _wait_for_tokens(process, 5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -154,7 +155,7 @@ def test_interrupt_keeps_the_partial_answer(command: Command) -> None:
 
 def test_kill_keeps_the_prompt_and_what_was_saved(command: Command) -> None:
     """After kill -9 in the middle of an answer, the next start shows the prompt and the answer so far, as stopped."""
-    process = command.start(*RAMBLE)
+    process = command.start(*RAMBLE, **SLOWLY)
     _wait_for_tokens(process, 5)
     _wait_for_save(command)
     process.kill()
