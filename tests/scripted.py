@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -89,14 +90,15 @@ class ScriptedGeneration:
                 break
         engine.cached.append(prompt + done)
         rows = (prompt + done)[request.record_from : len(prompt) + max(0, len(done) - 1)]
-        routed = [routing_of(token_id) for token_id in rows]
+        different, which = np.unique(np.array(rows, np.int64), return_inverse=True)
+        routed = [routing_of(int(token_id)) for token_id in different]
         given = min(len(rows), len(prompt) - request.record_from)  # the rest was drawn
         likeliest = np.array([alternatives_of(token_id) for token_id in rows], np.uint32).reshape(len(rows), 3)
         record = RouteRecord(
             request.record_from,
             np.array(rows, np.uint32),
-            np.array([e for e, _ in routed], np.uint8).reshape(len(rows), LAYERS, CHOSEN),
-            np.array([w for _, w in routed], np.float16).reshape(len(rows), LAYERS, CHOSEN),
+            np.array([e for e, _ in routed], np.uint8).reshape(-1, LAYERS, CHOSEN)[which],
+            np.array([w for _, w in routed], np.float16).reshape(-1, LAYERS, CHOSEN)[which],
             np.full((len(rows), LAYERS), 2.5, np.float16),
             np.where(np.arange(len(rows)) < given, np.nan, np.log(0.5)).astype(np.float32),
             likeliest,
@@ -116,6 +118,7 @@ class ScriptedGeneration:
         self._put(Finished(reason, usage, record, engine.error if reason is FinishReason.ERROR else None))
 
 
+@cache
 def routing_of(token_id: int) -> tuple[np.ndarray, np.ndarray]:
     """A routing that is a plain function of the token: experts [L, K] uint8 and weights [L, K] float16."""
     experts = (token_id + np.arange(LAYERS)[:, None] + np.arange(CHOSEN)[None, :] * 3) % EXPERTS
