@@ -64,6 +64,22 @@ class Screen:
             self._stream.feed(self.child.read_nonblocking(65536, 10))
         return time.perf_counter()
 
+    def wait_raw(self, what: str, timeout_s: float = 60.0) -> float:
+        """Read until `what` has come, without drawing: the emulator, in Python, takes longer for a frame than the chat."""
+        end_s, came = time.perf_counter() + timeout_s, b""
+        while what.encode() not in came:
+            if time.perf_counter() > end_s:
+                raise SystemExit(f"never read {what!r}")
+            came += self.child.read_nonblocking(65536, 10)
+        return time.perf_counter()
+
+    def drain(self, for_s: float) -> None:
+        """Read for so long, and forget it: a chat whose output nobody reads stands still."""
+        end_s = time.perf_counter() + for_s
+        while (left_s := end_s - time.perf_counter()) > 0:
+            with contextlib.suppress(pexpect.TIMEOUT):
+                self.child.read_nonblocking(65536, left_s)
+
     def settle(self, quiet_s: float = 0.05) -> None:
         """Draw what has come, until nothing does for so long."""
         with contextlib.suppress(pexpect.TIMEOUT):

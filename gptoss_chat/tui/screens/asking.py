@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,7 @@ class AskingScreen(SplittingScreen):
     @work(exclusive=True, group="typing")
     async def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Offer completions, and say how long the prompt is."""
+        self.typed_s = time.perf_counter()
         pane = next((pane for pane in self.panes if pane.prompt is event.text_area), self.pane)
         prompt = pane.prompt
         text, before = prompt.text, prompt.text_before_cursor()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
 
 POLL_S = 0.06  # text of this long is drawn in one go
+# Keys wait for a frame of new text: while they come, and TYPING_S after, there is one in FOLLOW_S at most.
+TYPING_S = 0.5
+FOLLOW_S = 0.4
 LATE = ("gptoss_chat.tui.widgets.answer", "gptoss_chat.tui.widgets.routing")  # too slow for the first frame
 
 
@@ -58,6 +62,8 @@ class TalkScreen(PanesScreen):
         self.titles_shown = TITLES_SHOWN
         self._maps_ready = False
         self._told: set[object] = set()
+        self.typed_s = 0.0  # when the prompt changed last
+        self._followed_s = 0.0
         self.status_line = StatusLine()
 
     def compose(self) -> ComposeResult:
@@ -132,13 +138,13 @@ class TalkScreen(PanesScreen):
     async def _poll(self) -> None:
         loaded = self.session.loaded
         spec = loaded.spec if loaded is not None else None
-        told = self.live.poll()
+        told, follow = self.live.poll(), self._may_follow()
         for pane in list(self.panes):
             if pane not in self.panes:  # closed while another one was drawn
                 continue
             if pane.map is not None and spec is not None:
                 pane.map.set_shape(spec.layers, spec.experts)
-            await self._poll_pane(pane, told)
+            await self._poll_pane(pane, told, follow=follow)
         for _, progress in told:
             for text in progress.notices:
                 self.notify(visible(text), title="Tools", severity="warning", timeout=20, markup=False)
@@ -150,7 +156,15 @@ class TalkScreen(PanesScreen):
         self._tell()
         self.keep_arrangement()
 
-    async def _poll_pane(self, pane: Pane, told: list[tuple[LiveReply, Progress]]) -> None:
+    def _may_follow(self) -> bool:
+        """Whether it is time for new text: keys go first."""
+        now_s = time.perf_counter()
+        if now_s - self.typed_s < TYPING_S and now_s - self._followed_s < FOLLOW_S:
+            return False
+        self._followed_s = now_s
+        return True
+
+    async def _poll_pane(self, pane: Pane, told: list[tuple[LiveReply, Progress]], *, follow: bool) -> None:
         others = [other for other in self.panes if other is not pane]
         grown = False
         for reply, progress in told:
@@ -162,7 +176,8 @@ class TalkScreen(PanesScreen):
         pane.below.display = not at_bottom and (pane.below.display or grown)
         for widget in pane.transcript.following:
             assert widget.live is not None
-            widget.follow()
+            if follow:
+                widget.follow()
             if widget.live.finished is not None:
                 await widget.finish()
             else:
