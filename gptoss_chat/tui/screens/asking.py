@@ -103,10 +103,10 @@ class AskingScreen(SplittingScreen):
     @work(exclusive=True, group="typing")
     async def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Offer completions, and say how long the prompt is."""
-        self.typed_s = time.perf_counter()
         pane = next((pane for pane in self.panes if pane.prompt is event.text_area), self.pane)
         prompt = pane.prompt
         text, before = prompt.text, prompt.text_before_cursor()
+        self.typed_s = time.perf_counter() if text else 0.0  # who has sent it waits for the answer
         if not text:
             pane.menu.close()
             prompt.border_subtitle = ""

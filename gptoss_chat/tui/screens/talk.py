@@ -151,7 +151,7 @@ class TalkScreen(PanesScreen):
         if any(progress.finished is not None for _, progress in told):
             self.refresh_titles()
         self._show_status()
-        if not self.order.locked():  # what was asked is on the screen before the model asks back
+        if follow and not self.order.locked():  # what was asked is on the screen before the model asks back
             self.consents.look(self.app, self.live, self._place_of)
         self._tell()
         self.keep_arrangement()
