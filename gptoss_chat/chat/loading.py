@@ -59,6 +59,12 @@ def spare_collector() -> None:
     gc.freeze()
 
 
+def collect_spared() -> None:
+    """Let go of all that nothing refers to any more, what was spared included: a model in a circle would keep its weights."""
+    gc.unfreeze()
+    gc.collect()
+
+
 def model_loader(
     name: str, folder: Path, *, cache_bytes: int, device: str = "auto", gpu_bytes: int | None = None
 ) -> Loader:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from gptoss_chat.chat.loading import LoadedModel, Loader, share_python, spare_collector
+from gptoss_chat.chat.loading import LoadedModel, Loader, collect_spared, share_python, spare_collector
 from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.threads import Job, TurnThreads
 from gptoss_chat.chat.turn import Turn, TurnOptions
@@ -213,7 +213,8 @@ class Session:
         try:
             if old is not None:
                 old.engine.close()
-            del old  # its weights go before the new ones come
+                del old  # its weights go before the new ones come
+                collect_spared()
             self._model = load(self._on_progress)
             spare_collector()
             share_python()

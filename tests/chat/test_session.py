@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from collections.abc import Callable
 
 import pytest
 
 from gptoss_chat.chat.events import AnswerDelta, Prefilling, ReasoningDelta, Routed, TurnFinished, TurnStatus
+from gptoss_chat.chat.loading import LoadedModel
 from gptoss_chat.chat.session import KEEP_DELETED_S, ModelState, Session
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.engine.types import FinishReason, SamplingParams
@@ -253,6 +256,27 @@ def test_other_model_answers_what_is_asked_after_the_change(
     good = session.ask(before.conversation_id, "good", PLAIN)
     finish(good)
     assert store.node(good.reply_node_id).text == "You said: good"
+
+
+def test_old_model_is_let_go_of_before_the_new_one_loads(encoding: HarmonyEncoding, store: Store) -> None:
+    """Also one that refers to itself: the collector, which is spared what loading made, takes it all the same."""
+    old: list[weakref.ref[ScriptedEngine]] = []
+    gone_before_loading: list[bool] = []
+
+    def load(progress: Callable[[float], None]) -> LoadedModel:
+        engine = ScriptedEngine(encoding)
+        engine.itself = engine  # type: ignore[attr-defined]
+        gone_before_loading.append(all(ref() is None for ref in old))
+        old.append(weakref.ref(engine))
+        return scripted_loader(engine)(progress)
+
+    session = Session(store, load, model_name="one", date=lambda: "2026-01-02")
+    session.start()
+    finish(session.ask(None, "hello", PLAIN))
+    session.use("two", load)
+    finish(session.ask(None, "hello", PLAIN))
+    session.close()
+    assert gone_before_loading == [True, True]
 
 
 def test_long_deleted_conversations_are_purged_at_start(

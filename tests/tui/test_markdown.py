@@ -62,6 +62,11 @@ def test_what_is_copied_is_markdown() -> None:
     assert copied(Document(text), 12) == text
 
 
+def test_blocks_are_as_far_apart_as_they_are_written() -> None:
+    """A line of spaces is an empty line; a list right below its sentence stays there."""
+    assert drawn(Document("One.\n   \nTwo:\n- a\n- b\n  \n- c")) == ["One.", "", "Two:", "• a", "• b", "", "• c"]
+
+
 def test_html_is_text_and_line_breaks_are_kept() -> None:
     """A model's HTML is shown, not dropped; verse stays verse; bare addresses are no links."""
     assert drawn(Document("<b>a</b>\nb www.example.org")) == ["<b>a</b>", "b www.example.org"]

@@ -65,9 +65,8 @@ class Document:
 
     def _apart(self, before: Block, block: Block, start: int) -> bool:
         """Whether an empty line is drawn between them: where one is written, always above a heading and never below."""
-        return not before.heading and (
-            block.heading or self.source[max(0, start - 80) : start].rstrip(" \t").endswith("\n\n")
-        )
+        line_before = self.source[self.source.rfind("\n", 0, start - 1) + 1 : start]
+        return not before.heading and (block.heading or not line_before.strip())
 
     def _keep(self, old: list[Piece], first: int) -> int:
         """Keep the old pieces, and what is laid out of them, where the new ones are the same."""
