@@ -17,12 +17,18 @@ Field = tuple[torch.dtype, tuple[int, ...]]
 Step = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
 """From x float32 [1, D] (which it may change), rope float32 [1, C], page table int32 [N] and position int64 [1] to float32 logits [V],
 experts [L, K], weights [L, K] and entropy [L], all on the device. It must not wait for the device."""
+Inputs = tuple[Tensor, Tensor, Tensor, int]
+"""x float32 [1, D], rope float32 [1, C], page table int32 [at most N] and position, all of the CPU."""
 Recorder = Callable[[Callable[[], None]], Callable[[], None]]
 """From work on a device to a function that does it again, on the same memory."""
 
 
 def cuda_recorder(device: torch.device) -> Recorder:
-    """Records a CUDA graph on `device`, after running the work twice: kernels are compiled at their first call."""
+    """Records a CUDA graph on `device`, after running the work twice: kernels are compiled at their first call.
+
+    The stream is one of that device (torch's own for recordings is that of whichever device was first), and what other threads
+    do with CUDA meanwhile, such as loading another model, does not end the recording.
+    """
 
     def record(work: Callable[[], None]) -> Callable[[], None]:
         with torch.cuda.device(device):
@@ -33,7 +39,7 @@ def cuda_recorder(device: torch.device) -> Recorder:
                 work()
             before.wait_stream(aside)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
                 work()
         return graph.replay
 
@@ -63,13 +69,14 @@ def _aligned(count: int) -> int:
 
 
 class DecodeGraph:
-    """A recorded step. Not thread-safe."""
+    """A recorded step. `first` is what it is first run on, as `run` takes it. Not thread-safe."""
 
     def __init__(
         self,
         step: Step,
         record: Recorder,
         device: torch.device,
+        first: Inputs,
         *,
         hidden: int,
         head_dim: int,
@@ -103,7 +110,18 @@ class DecodeGraph:
             for place, value in zip(outcome, step(x_1D.clone(), *rest), strict=True):
                 place.copy_(value)
 
+        # Recording runs the work, and a step writes keys and values: of a token that is there, where they belong. Run again
+        # it writes the same; on an empty slab it would write over the first token of whoever has the first page.
+        self._send(*first)
         self._replay = record(work)
+
+    def _send(self, x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position: int) -> None:
+        x_place, rope_place, table_place, position_place = self._host_fields
+        x_place.copy_(x_1D)
+        rope_place.copy_(rope_1C)
+        table_place[: len(page_table_N)].copy_(page_table_N)
+        position_place.fill_(position)
+        self._device_in.copy_(self._host_in, non_blocking=True)
 
     def run(
         self, x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position: int
@@ -113,12 +131,7 @@ class DecodeGraph:
         page_table may be shorter than the N of the recording. Returns logits float32 [V], experts uint8 [L, K], weights
         float16 [L, K], entropy float32 [L].
         """
-        x_place, rope_place, table_place, position_place = self._host_fields
-        x_place.copy_(x_1D)
-        rope_place.copy_(rope_1C)
-        table_place[: len(page_table_N)].copy_(page_table_N)
-        position_place.fill_(position)
-        self._device_in.copy_(self._host_in, non_blocking=True)
+        self._send(x_1D, rope_1C, page_table_N, position)
         self._replay()
         # Pinned blocks are kept by torch: this takes one that is no longer held, not new memory.
         host_out = torch.empty(len(self._device_out), dtype=torch.uint8, pin_memory=self._pinned)

@@ -18,7 +18,7 @@ from gptoss_chat.kernels import backend, backend_name, cuda, ops
 from gptoss_chat.kernels.cpu.library import Functions
 from gptoss_chat.kernels.cpu.step import Step
 from gptoss_chat.kernels.int8 import Int8Matrix
-from gptoss_chat.model.decode_graph import DecodeGraph, Recorder, cuda_recorder
+from gptoss_chat.model.decode_graph import DecodeGraph, Inputs, Recorder, cuda_recorder
 from gptoss_chat.model.host_step import host_step
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool, new_pool
 from gptoss_chat.model.placement import Placement
@@ -158,9 +158,10 @@ class Transformer:
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
         if len(x_TD) == 1 and steering is None and not all_logits:
-            step = self._graph(kv) if self._record is not None else self._host_step(kv)
+            inputs = x_TD, rope_TC, page_table_N, start
+            step = self._graph(kv, inputs) if self._record is not None else self._host_step(kv)
             if step is not None:
-                logits_V, experts_LK, weights_LK, entropy_L = step.run(x_TD, rope_TC, page_table_N, start)
+                logits_V, experts_LK, weights_LK, entropy_L = step.run(*inputs)
                 if entropy_out is not None:
                     entropy_out[0] = entropy_L
                 return logits_V, experts_LK[None].to(torch.uint8), weights_LK[None].to(torch.float16)
@@ -239,8 +240,8 @@ class Transformer:
             self._called = (functions, kv, step)
         return self._called[2]
 
-    def _graph(self, kv: KVPool) -> DecodeGraph | None:
-        """A decode step on `kv` as one recording, made at its first use; None where it can't be made."""
+    def _graph(self, kv: KVPool, inputs: Inputs) -> DecodeGraph | None:
+        """A decode step on `kv` as one recording, made at its first use, on that; None where it can't be made."""
         if self._recorded is not None and self._recorded[0] is kv:
             return self._recorded[1]
         assert self._record is not None
@@ -258,6 +259,7 @@ class Transformer:
                 step,
                 self._record,
                 self._devices[0],
+                inputs,
                 hidden=spec.hidden,
                 head_dim=spec.head_dim,
                 pages=-(-spec.context_limit // PAGE_TOKENS),
