@@ -138,7 +138,7 @@ def chat(
     flags = Flags(
         Sampling(temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens),
         effort=reasoning, developer=developer, identity=system,
-        stop=tuple(stop or ()), logprobs=logprobs, route=route, tools=tools,
+        stop=tuple(stop or ()), logprobs=logprobs, route=route, tools=tools, preset=preset,
     )  # fmt: skip
     one_shot = prompt is not None or not sys.stdin.isatty()
     text = oneshot.gather_prompt(prompt or "", file or [], oneshot.piped_stdin()) if one_shot else ""

@@ -52,7 +52,8 @@ def open_chat(
     """Run the chat screen on the model in `folder`; returns the exit code.
 
     `left` keeps which panes there are; with `reopen`, those of the last time come back, where their conversations are there
-    still, in the place of `conversation_id`. Raises UsageError where there is no terminal for it.
+    still, in the place of `conversation_id`; what they asked with gives way to what flags say now. Raises UsageError where
+    there is no terminal for it.
     """
     if os.environ.get("TERM", "") in ("", "dumb") or not sys.stdout.isatty():
         raise UsageError("The chat needs a terminal that can move its cursor.", 'Use gptoss-chat -p "..." here.')
@@ -61,6 +62,7 @@ def open_chat(
     from gptoss_chat.tui.app import ChatApp
 
     folders = {session.model_name: folder}
+    arrangement = left.read(session.store) if left is not None and reopen else None
     ChatApp(
         session,
         settings=settings,
@@ -68,7 +70,7 @@ def open_chat(
         resume=conversation_id,
         shelf=_Shelf(settings, flags, folders),
         desk=ConfigDesk(Paths.of_user(), folders, flags),
-        arrangement=left.read(session.store) if left is not None and reopen else None,
+        arrangement=arrangement.under(flags.given) if arrangement is not None else None,
         keep=left.write if left is not None else None,
     ).run()
     return 0

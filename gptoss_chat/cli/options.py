@@ -51,6 +51,14 @@ class Flags:
     logprobs: int = 0
     route: str | None = None
     tools: tuple[str, ...] | None = None
+    preset: str | None = None
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The settings that they say, by their names; sampling apart."""
+        said = {"preset": self.preset, "effort": self.effort, "system": self.identity}
+        said |= {"developer": self.developer, "route": self.route}
+        return frozenset(name for name, value in said.items() if value is not None)
 
 
 def on_device(settings: Settings, device: str | None, memory: str | None) -> Settings:

@@ -93,7 +93,7 @@ class ChatApp(App[None]):
             screen.shelf = self._shelf
         screen.desk = self._desk
         screen.arrangement, screen.keep = self._arrangement, self._keep
-        screen.pane.preset = in_force(self._settings, self._options)
+        screen.begin_under(in_force(self._settings, self._options))
         self.key_map.apply(screen._bindings)
         return screen
 

@@ -8,7 +8,7 @@ from functools import partial
 from textual import work
 
 from gptoss_chat.chat.turn import Turn
-from gptoss_chat.tui.arrangement import Arrangement, Place
+from gptoss_chat.tui.arrangement import Arrangement, Asking, Place
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.screens.listing import ListingScreen
 from gptoss_chat.tui.screens.tree import Chosen, TreeScreen
@@ -42,7 +42,9 @@ class SplittingScreen(ListingScreen):
             await self.query_one("#panes").mount(divider, new)
             self.panes.append(new)
             self.dividers.append(divider)
-        self.stacked = left.stacked
+        for pane, place in zip(self.panes, left.places, strict=True):
+            await self.ask_as(pane, place.asking)
+        self.stacked, self.comparing = left.stacked, left.comparing and len(left.places) > 1
         self.activate(self.panes[left.active])
         self.share_out([place.share for place in left.places])
         self._show_comparing()
@@ -50,12 +52,22 @@ class SplittingScreen(ListingScreen):
 
     def keep_arrangement(self) -> None:
         """Note the panes, once they have stood still for a moment; an empty chat leaves what was noted as it is."""
-        places = tuple(Place(pane.conversation_id, pane.leaf_id, pane.share) for pane in self.panes)
-        now = Arrangement(places, self.stacked, self.panes.index(self.pane))
+        places = tuple(
+            Place(pane.conversation_id, pane.leaf_id, pane.share, self.asking_of(pane)) for pane in self.panes
+        )
+        now = Arrangement(places, self.stacked, self.panes.index(self.pane), self.comparing)
         if self.keep is not None and now == self._seen != self._kept and not now.is_empty:
             self._kept = now
             self._keep(self.keep, now)
         self._seen = now
+
+    def asking_of(self, pane: Pane) -> Asking:
+        """What a pane asks with, as far as that was changed since the start."""
+        raise NotImplementedError
+
+    async def ask_as(self, pane: Pane, asking: Asking) -> None:
+        """Let a pane ask with that."""
+        raise NotImplementedError
 
     @work(group="keep")
     async def _keep(self, keep: Callable[[Arrangement], None], now: Arrangement) -> None:

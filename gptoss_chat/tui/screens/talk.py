@@ -54,6 +54,7 @@ class TalkScreen(PanesScreen):
         clock: Callable[[], float],
     ) -> None:
         self.session = session
+        self.usual = options  # what the start gave to ask with
         self.live = LiveReplies()
         super().__init__(self.new_pane(options, conversation_id, unfolded=show_reasoning))
         self._clock = clock

@@ -15,7 +15,8 @@ from gptoss_chat.config.fields import BY_NAME, PRESET_NAMES
 from gptoss_chat.config.values import Settings
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.settings import NO_PRESET
-from gptoss_chat.tui.desk import Desk, in_force, under_preset, with_setting
+from gptoss_chat.tui.arrangement import Asking
+from gptoss_chat.tui.desk import Desk, InForce, in_force, under_preset, with_setting
 from gptoss_chat.tui.models import FoundModel
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.screens.asking import AskingScreen
@@ -27,6 +28,26 @@ class TuningScreen(AskingScreen):
     """Changes hold in the pane that has the keys, from its next prompt on; panes opened from it begin with them."""
 
     desk: Desk | None = None
+    _began_under: InForce | None = None
+
+    def begin_under(self, preset: InForce | None) -> None:
+        """The preset that the start has put in force, if one."""
+        self.pane.preset = self._began_under = preset
+
+    def asking_of(self, pane: Pane) -> Asking:
+        """What the panes file holds of its settings: a preset by its name, so that it follows config.toml."""
+        preset, began_under = pane.preset, self._began_under
+        name, usual_name = (held.name if held is not None else "" for held in (preset, began_under))
+        usual = preset.given if preset is not None else self.usual
+        return Asking.beside(pane.options, usual, name if name != usual_name else None)
+
+    async def ask_as(self, pane: Pane, asking: Asking) -> None:
+        """The preset by its name, and the rest over it; one that is gone is told."""
+        if asking.preset is not None and self.desk is not None:
+            settings = await self.told(self.desk.read)
+            if settings is not None:
+                await self._put_under(pane, self.desk, settings, asking.preset)
+        pane.options = asking.over(pane.options)
 
     @work(group="settings", exclusive=True)
     async def action_settings(self) -> None:
