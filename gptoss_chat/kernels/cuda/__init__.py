@@ -25,7 +25,26 @@ def obstacle(device: torch.device) -> str:
     if (capability := torch.cuda.get_device_capability(device)) < MINIMUM:
         needed, found = (".".join(map(str, pair)) for pair in (MINIMUM, capability))
         return f"Triton kernels need a GPU of compute capability {needed}, and this one has {found}."
-    return ""
+    return _refusal(device)
+
+
+@functools.cache
+def _refusal(device: torch.device) -> str:
+    """Why the smallest kernel does not run there, as a sentence; empty when it does.
+
+    At its first launch Triton builds what it needs with a C compiler and Python's headers, and its assembler has to know the
+    GPU: a machine that lacks one of them is told now, not in the middle of an answer.
+    """
+    try:
+        from gptoss_chat.kernels.cuda.steps import rms_norm
+
+        with torch.cuda.device(device):
+            twos_14 = torch.full((1, 4), 2.0, device=device)
+            found = rms_norm(twos_14, None, twos_14[0], 0.0).tolist()
+    except Exception as error:  # noqa: BLE001 -- whatever compilers, drivers and Triton between them raise
+        reason = str(error).strip().splitlines()[0].strip().rstrip(".:") if str(error).strip() else type(error).__name__
+        return f"Triton does not run here: {reason}."
+    return "" if found == [[2.0] * 4] else f"Triton computes {found} here, where it should be 2."
 
 
 @functools.cache
