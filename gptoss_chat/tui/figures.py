@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gptoss_chat.tui.live import LiveReply
@@ -14,14 +15,23 @@ if TYPE_CHECKING:
 
 
 def status_of(
-    session: Session, *, effort: str, preset: str, reply: LiveReply | None, stored_tokens: int, waiting: int
+    session: Session,
+    *,
+    effort: str,
+    preset: str,
+    changes: Sequence[str],
+    reply: LiveReply | None,
+    stored_tokens: int,
+    waiting: int,
 ) -> Status:
-    """What the line says. `reply` is the one whose figures are shown; without one, `stored_tokens` is the context in use."""
+    """What the line says. `reply` is the one whose figures are shown; without one, `stored_tokens` is the context in use.
+    `changes` are what else changes the answers."""
     status = Status(
         model=visible(session.model_name),
         backend=session.backend,
         effort=effort,
         preset=visible(preset),
+        changes=tuple(changes),
         loading=session.progress if session.state == "loading" else None,
         failed=session.state == "failed",
         context_tokens=stored_tokens,

@@ -150,8 +150,23 @@ def test_status_line_fits_its_width(width: int) -> None:
     assert len(text) == width
     assert text.startswith("gpt-oss-20b")
     assert ("23.1 tok/s" in text) is (width > 20)
-    assert ("reused 84 · prefilled 9" in text) is (width > 40)
+    assert ("context 317/4,096" in text) is (width > 40)
+    assert ("reused 84 · prefilled 9" in text) is (width > 56)
     assert ("reference · low effort" in text) is (width > 76)
+
+
+async def test_what_changes_the_answers_is_on_the_status_line(make_bench: MakeBench) -> None:
+    """Rules and instructions hold until they are taken back: one pane alone tells of them too; long rules leave the figures."""
+    bench = make_bench()
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        for command in ("/route ban 1:2; boost 0-5:12 2.5", "/developer Be brief."):
+            bench.prompt.text = command
+            await pilot.press("enter")
+        await bench.until(pilot, lambda: "ban 1:2; boost 0-5:12 2… · instructed" in bench.status())
+        for command in ("/route", "/developer"):
+            bench.prompt.text = command
+            await pilot.press("enter")
+        await bench.until(pilot, lambda: "ban" not in bench.status() and "instructed" not in bench.status())
 
 
 async def test_keys_screen_lists_the_keys(make_bench: MakeBench) -> None:

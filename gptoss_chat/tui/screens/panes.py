@@ -11,7 +11,6 @@ from textual.css.scalar import Scalar, Unit
 from textual.screen import Screen
 
 from gptoss_chat.chat.turn import TurnOptions
-from gptoss_chat.model.route import route_text
 from gptoss_chat.tui.shares import COLUMNS_LEAST, ROWS_LEAST, beside, fit_stacked, moved
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.conversations import ConversationList
@@ -191,9 +190,5 @@ class PanesScreen(Screen[None]):
         for number, pane in enumerate(self.panes, start=1):
             pane.heading.display = len(self.panes) > 1
             settings = [pane.preset_shown] if pane.preset is not None else []
-            settings.append(f"{pane.options.effort} effort")
-            if pane.options.route:
-                settings.append(route_text(pane.options.route))
-            if pane.options.developer:
-                settings.append("instructed")
+            settings += [f"{pane.options.effort} effort", *pane.changes_shown]
             pane.heading.head = Head(number, pane.title, tuple(settings), pane is self.pane, self.comparing)

@@ -234,6 +234,7 @@ class TalkScreen(PanesScreen):
             self.session,
             effort=pane.options.effort,
             preset=pane.preset_shown,
+            changes=pane.changes_shown,
             reply=shown,
             stored_tokens=pane.stored_tokens,
             waiting=max(0, len(waiting) - 1),

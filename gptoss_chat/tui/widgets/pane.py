@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from gptoss_chat.chat.turn import TurnOptions
+from gptoss_chat.model.route import route_text
 from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
@@ -93,6 +94,13 @@ class Pane(Container):
     def preset_shown(self) -> str:
         """The preset that holds in it, and whether something was changed since; empty where none does."""
         return self.preset.shown(self.options) if self.preset is not None else ""
+
+    @property
+    def changes_shown(self) -> list[str]:
+        """What changes its answers beside effort and sampling, most telling first."""
+        options = self.options
+        said = [(options.route, route_text(options.route)), (options.developer or options.identity, "instructed")]
+        return [words for holds, words in said if holds]
 
     @property
     def map_shown(self) -> bool:

@@ -8,6 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+CHANGE_CELLS = 24  # rules may be long: the figures beside them have to fit too
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -25,6 +27,7 @@ class Status:
     prefilled: int | None = None
     waiting: int = 0
     preset: str = ""
+    changes: tuple[str, ...] = ()
 
 
 class StatusLine(Widget):
@@ -61,19 +64,22 @@ class StatusLine(Widget):
             if status.backend:
                 parts.append(_Part("left", 7, Content(status.backend)))
             if status.preset:
-                parts.append(_Part("left", 5, Content.styled(f"preset {status.preset}", "$accent")))
+                parts.append(_Part("left", 6, Content.styled(f"preset {status.preset}", "$accent")))
             parts.append(_Part("left", 8, Content(f"{status.effort} effort")))
+            for change in status.changes:
+                short = Content.styled(change, "$accent").truncate(CHANGE_CELLS, ellipsis=True)
+                parts.append(_Part("left", 6, short))
         if status.waiting:
             parts.append(_Part("right", 1, Content.styled(f"{status.waiting} waiting", "$accent")))
         if status.reused is not None:
-            parts.append(_Part("right", 4, Content(f"reused {status.reused:,}")))
+            parts.append(_Part("right", 5, Content(f"reused {status.reused:,}")))
         if status.prefilled is not None:
-            parts.append(_Part("right", 3, Content(f"prefilled {status.prefilled:,}")))
+            parts.append(_Part("right", 4, Content(f"prefilled {status.prefilled:,}")))
         if status.tokens_per_s:
             decimals = 1 if status.tokens_per_s < 100 else 0
             parts.append(_Part("right", 2, Content(f"{status.tokens_per_s:,.{decimals}f} tok/s")))
         if status.context_limit:
-            parts.append(_Part("right", 6, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
+            parts.append(_Part("right", 3, Content(f"context {status.context_tokens:,}/{status.context_limit:,}")))
         return parts
 
 
