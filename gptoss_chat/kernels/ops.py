@@ -19,6 +19,7 @@ from torch import Tensor
 
 from gptoss_chat.kernels import reference
 from gptoss_chat.kernels.int8 import Int8Matrix
+from gptoss_chat.kernels.part_sums import PART
 
 _LIBRARY: Any = torch.library.Library("gptoss", "DEF")  # type: ignore[no-untyped-call]
 _EXPERTS = "Tensor x, Tensor ids, Tensor weights"
@@ -51,9 +52,10 @@ _LIBRARY.define(
     " -> Tensor"
 )
 _LIBRARY.define("route(Tensor scores, int chosen) -> (Tensor, Tensor, Tensor)")
+_LIBRARY.define("part_sums(Tensor scores, Tensor factor) -> Tensor")
 
 OPERATORS = ("linear", "linear_int8", "attention", "moe_mxfp4", "moe_dense", "rms_norm", "rope_store", "route")
-DEVICE_OPERATORS = ("attention_at", "rope_store_at")
+DEVICE_OPERATORS = ("attention_at", "rope_store_at", "part_sums")
 
 for _name in (*OPERATORS, *DEVICE_OPERATORS):
     _LIBRARY.impl(_name, getattr(reference, _name), "CompositeExplicitAutograd")
@@ -93,6 +95,10 @@ def _route_fake(scores: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
     return ids, scores.new_empty(ids.shape), scores.new_empty(scores.shape[0])
 
 
+def _part_sums_fake(scores: Tensor, factor: Tensor) -> Tensor:
+    return scores.new_empty(3, -(-scores.shape[0] // PART))
+
+
 for _name, _fake in (
     ("linear", _linear_fake),
     ("linear_int8", _linear_int8_fake),
@@ -104,6 +110,7 @@ for _name, _fake in (
     ("rope_store", _rope_store_fake),
     ("rope_store_at", _rope_store_fake),
     ("route", _route_fake),
+    ("part_sums", _part_sums_fake),
 ):
     torch.library.register_fake(f"gptoss::{_name}", _fake, lib=_LIBRARY)
 
@@ -132,6 +139,7 @@ _attention, _attention_at = _callers["attention"], _callers["attention_at"]
 _moe_mxfp4, _moe_dense = _callers["moe_mxfp4"], _callers["moe_dense"]
 _rms_norm, _route = _callers["rms_norm"], _callers["route"]
 _rope_store, _rope_store_at = _callers["rope_store"], _callers["rope_store_at"]
+_part_sums = _callers["part_sums"]
 
 
 def call_compiled(operators: object | None) -> None:
@@ -171,6 +179,16 @@ def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
     """
     ids_TK, weights_TK, entropy_T = _route(scores_TE, chosen)
     return ids_TK, weights_TK, entropy_T
+
+
+def part_sums(scores_V: Tensor, factor_1: Tensor) -> Tensor:
+    """float32 [3, X] of each of X = V / 128 parts of the scores, the last of which may be shorter: the highest score h, the
+    sum of `exp(score - h)` and the sum of `exp((score - h) * factor)`.
+
+    Scores float32 [V]; factor float32 [1]. Of a part with a NaN both sums are NaN; of one of minus infinities they are 0.
+    """
+    sums_3X: Tensor = _part_sums(scores_V, factor_1)
+    return sums_3X
 
 
 def linear(x_TI: Tensor, w_OI: Tensor | Int8Matrix, bias_O: Tensor | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn.functional import linear as dense_linear
 
 from gptoss_chat.kernels.int8 import GROUP, unpack
 from gptoss_chat.kernels.mxfp4 import dequantise
+from gptoss_chat.kernels.part_sums import part_sums as summed
 
 # float32 weights are made a panel at a time: small enough to stay in the second-level cache between being written and
 # being multiplied, so memory sees each stored weight once. Also the bound on what an expert is ever expanded to.
@@ -256,3 +257,8 @@ def route(scores_TE: Tensor, chosen: int) -> tuple[Tensor, Tensor, Tensor]:
     scores_TK, ids_TK = scores_TE.topk(chosen, dim=-1)
     nats_T = torch.special.entr(scores_TE.softmax(dim=-1)).sum(dim=-1)
     return ids_TK, scores_TK.softmax(dim=-1), nats_T / math.log(2)
+
+
+def part_sums(scores_V: Tensor, factor_1: Tensor) -> Tensor:
+    """See `ops.part_sums`."""
+    return summed(scores_V, factor_1)

@@ -8,6 +8,7 @@ from typing import Any
 from gptoss_chat.kernels.cuda.attention import attention
 from gptoss_chat.kernels.cuda.experts import moe_dense, moe_mxfp4
 from gptoss_chat.kernels.cuda.linear import linear
+from gptoss_chat.kernels.cuda.scores import part_sums
 from gptoss_chat.kernels.cuda.steps import rms_norm, rope_store, route
 
 # linear_int8 is missing: matrices on a GPU stay bfloat16, and the reference is right anywhere.
@@ -21,4 +22,5 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "rope_store": rope_store,
     "rope_store_at": rope_store,
     "route": route,
+    "part_sums": part_sums,
 }

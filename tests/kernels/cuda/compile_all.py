@@ -25,7 +25,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from gptoss_chat.kernels.cuda import attention, experts, experts_grouped, experts_vector, linear, steps
+from gptoss_chat.kernels.cuda import attention, experts, experts_grouped, experts_vector, linear, scores, steps
 from gptoss_chat.kernels.cuda.tuning import by_capability
 
 # Bytes a block may have (CUDA C++ Programming Guide, technical specifications by compute capability).
@@ -79,6 +79,7 @@ def launch_all(products: bool) -> None:
         empty(E, D, D, dtype=half).transpose(1, 2),
         empty(E, D, dtype=half),
     )
+    scores.part_sums(empty(201_088), empty(1))
     for T in (1, 12, 60, 2048):
         x = empty(T, D)
         steps.rms_norm(x, None if T == 1 else x, empty(D, dtype=half), 1e-5)
