@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from textual.binding import BindingsMap
+from textual.binding import Binding, BindingsMap
 from textual.widget import Widget
 
 from gptoss_chat.config.values import KeySetting
@@ -30,11 +30,19 @@ _TYPING = frozenset(
     {"enter", "tab", "space", "backspace", "delete", "up", "down", "left", "right", "home", "end", "shift+enter"}
     | {"pageup", "pagedown", "ctrl+j", "ctrl+m", "ctrl+i", "ctrl+h", "shift+tab", "insert"}
 )
+_MOVING = frozenset({"enter", "up", "down", "home", "end", "pageup", "pagedown"})
+_MODAL: frozenset[Place] = frozenset(
+    {"tree", "recall"}
+)  # screens of their own: of the chat's keys only the program's are heard
+_TEXTLESS: frozenset[Place] = frozenset({"find", "tree"})  # the find bar takes no text, once it was entered
 _SHOWN = {"escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓"}
 _SIGNS = {"plus": "+", "minus": "-", "equals_sign": "=", "comma": ",", "full_stop": ".", "slash": "/"}
 _NAMES = {"pick(-1)": "pick_above", "pick(1)": "pick_below", "resize_pane(1)": "larger_pane"}
 _NAMES |= {"resize_pane(-1)": "smaller_pane"}
 _NAMES |= {f"list_wants('{what}')": f"list_{what}" for what in ("rename", "pin", "delete", "undo")}
+_NAMES |= {"fork(-1)": "tree_fork_above", "fork(1)": "tree_fork_below", "close_tree": "tree_close"}
+_NAMES |= {f"choose('{where}')": f"tree_{where}" for where in ("beside", "under")}
+_NAMES |= {"older": "recall_older", "newer": "recall_newer", "close_recall": "recall_close"}
 _NAMES |= {"move(1)": "find_next", "move(-1)": "find_previous", "retype": "find_again", "close": "find_close"}
 
 
@@ -62,8 +70,8 @@ class KeyMap:
             if ",".join(keys) == action.keys:
                 continue
             shown = ", ".join(shown_key(key) for key in keys)
-            # In the chat, the person's word goes before what a widget would do with the key.
-            urgent = action.place == "chat"
+            # On a screen, the person's word goes before what a widget on it would do with the key.
+            urgent = action.place == "chat" or action.place in _MODAL
             changed[action.name] = dataclasses.replace(action, keys=",".join(keys), shown=shown, urgent=urgent)
             source_of[action.name] = setting.source
         self._changed = frozenset(changed)
@@ -72,12 +80,13 @@ class KeyMap:
 
     def _refuse_conflicts(self, source_of: dict[str, str]) -> None:
         holder: dict[tuple[Place, str], Action] = {}
-        for action in self.actions:
+        for action in sorted(self.actions, key=lambda action: action.place != "chat"):
             for key in action.keys.split(",") if action.keys else ():
                 other = holder.setdefault((action.place, key), action)
-                if action.place != "chat":  # the list and the find bar have their keys first, but for urgent ones
+                if action.place != "chat":  # they have their keys first, but for urgent ones
                     above = holder.get(("chat", key), action)
-                    other = above if above.urgent else other
+                    heard = above.name.startswith("app.") if action.place in _MODAL else above.urgent
+                    other = above if heard else other
                 if other is not action:
                     source = source_of.get(action.name) or source_of.get(other.name, "")
                     names = f"'{setting_name(other)}' and '{setting_name(action)}'"
@@ -89,6 +98,10 @@ class KeyMap:
     def shown(self, name: str) -> str:
         """The keys of an action as people write them; empty when it has none."""
         return next(action.shown for action in self.actions if action.name == name)
+
+    def keys(self, name: str) -> list[str]:
+        """The keys of an action, as the toolkit names them."""
+        return next(action.keys for action in self.actions if action.name == name).split(",")
 
     def apply(self, bindings: BindingsMap, *, prefix: str = "", place: Place = "chat") -> None:
         """Change a table of a place's default bindings to this map; with `prefix`, only actions that begin with it."""
@@ -117,6 +130,13 @@ def take_keys(widget: Widget, place: Place) -> None:
         widget.app.key_map.apply(widget._bindings, place=place)
 
 
+def take_key_of_opener(screen: Widget, opener: str, action: str) -> None:
+    """Let the key that opened a screen do something on it, unless it has a meaning there already."""
+    key_map = screen.app.key_map if isinstance(screen.app, HasKeyMap) else KeyMap()
+    for key in filter(None, key_map.keys(opener)):
+        screen._bindings.key_to_bindings.setdefault(key, [Binding(key, action, show=False, priority=True)])
+
+
 def key_of(app: object, name: str) -> str:
     """How a sentence names the key of an action: as the person has set it, by the default in an app without [keys], and
     where the action has no key by its title, which the command palette finds; empty where it does not either."""
@@ -143,6 +163,9 @@ def _checked(typed: str, place: Place, source: str) -> str:
     if not known or any(part not in _MODIFIERS for part in modifiers) or len(set(modifiers)) < len(modifiers):
         raise SettingsError(f"{source}: there is no key '{key}'.", "Write keys as in ctrl+g, alt+left or f8.")
     is_text = last.lower() in _CHARACTERS and not set(modifiers) - {"shift"}
-    if place != "find" and (key in _TYPING or is_text):  # the find bar takes no text, once it was entered
+    if place == "tree" and key in _MOVING:
+        raise SettingsError(f"{source}: {shown_key(key)} is needed for moving.", "Use a letter, or add ctrl or alt.")
+    typing = _TYPING - {"up", "down"} if place == "recall" else _TYPING  # its search has one line
+    if place not in _TEXTLESS and (key in typing or is_text):
         raise SettingsError(f"{source}: {shown_key(key)} is needed for typing.", "Add ctrl or alt, or use F1 to F24.")
     return key

@@ -12,8 +12,9 @@ from typing import Literal
 
 from textual.binding import Binding
 
-Place = Literal["chat", "list", "find"]
-"""Where an action's keys are heard: anywhere in the chat, in the search of conversations, or in the find bar."""
+Place = Literal["chat", "list", "find", "tree", "recall"]
+"""Where an action's keys are heard: anywhere in the chat, in the search of conversations, in the find bar, in the tree, or in
+the search of earlier prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("move(-1)", "N,shift+enter", "N, Shift+Enter", "", "The place before", "Find", False, "find"),
     Action("retype", "slash", "/", "", "Another text to find", "Find", False, "find"),
     Action("close", "escape", "Esc", "", "Close the find bar", "Find", False, "find"),
+    Action("fork(-1)", "left", "←", "", "The fork above", "Tree", False, "tree", urgent=True),
+    Action("fork(1)", "right", "→", "", "The fork below", "Tree", False, "tree", urgent=True),
+    Action("choose('beside')", "s", "s", "", "Show it in a pane beside", "Tree", False, "tree", urgent=True),
+    Action("choose('under')", "h", "h", "", "Show it in a pane under", "Tree", False, "tree", urgent=True),
+    Action("close_tree", "escape,q", "Esc, q", "", "Close the tree", "Tree", False, "tree", urgent=True),
+    Action("older", "down,ctrl+r", "↓, Ctrl+R", "", "The prompt before", "Recall", False, "recall", urgent=True),
+    Action("newer", "up", "↑", "", "The prompt after", "Recall", False, "recall", urgent=True),
+    Action("close_recall", "escape", "Esc", "", "Leave the prompt as it is", "Recall", False, "recall", urgent=True),
     Action("app.keys", "f1", "F1", "Keys", "The list of keys", "Program"),
     Action(
         "app.copy_or_quit", "ctrl+c", "Ctrl+C", "Copy", "Copy the selection; twice on nothing quits", "Program", False
@@ -130,6 +139,8 @@ TOLD: tuple[tuple[str, str, str], ...] = (
     ("Prompt", "PgUp, PgDn", "Scroll the transcript"),
     ("Panes", "mouse", "Click to change panes; drag the line between them; ⇉ and × in the headings"),
     ("List", "type, ↑ ↓, Enter", "Search, move, open"),
+    ("Tree", "↑ ↓, Enter", "Move, go there"),
+    ("Recall", "type, Enter", "Search, take"),
     ("Program", "?", "The list of keys, where no text is being typed"),
     ("Program", "Ctrl+P", "Command palette"),
 )
@@ -150,6 +161,8 @@ def by_group(actions: Sequence[Action] = ACTIONS) -> dict[str, list[tuple[str, s
         "View": [],
         "Panes": [],
         "List": [],
+        "Tree": [],
+        "Recall": [],
         "Program": [],
     }
     for group, keys, text in TOLD:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from gptoss_chat.config.values import KeySetting
 from gptoss_chat.errors import SettingsError
@@ -11,7 +11,8 @@ from gptoss_chat.history import Store
 from gptoss_chat.tui.key_map import KeyMap, key_of, setting_name
 from gptoss_chat.tui.keys import ACTIONS
 from gptoss_chat.tui.screens.help import KeysScreen
-from gptoss_chat.tui.screens.line import LineScreen
+from gptoss_chat.tui.screens.line import LineScreen, RecallScreen
+from gptoss_chat.tui.screens.tree import TreeScreen
 from gptoss_chat.tui.widgets.transcript import EarlierRow
 from tests.tui.conftest import MakeBench
 from tests.tui.test_layout import long_conversation
@@ -56,6 +57,13 @@ def test_keys_are_changed_and_written_as_people_write_them() -> None:
         ("edit", "ctrl+d", "both 'edit' and 'list_delete'"),
         ("list_pin", "f7", "both 'copy_code' and 'list_pin'"),
         ("find_next", "N", "both 'find_next' and 'find_previous'"),
+        ("keys", "ctrl+d", "both 'keys' and 'list_delete'"),
+        ("tree_beside", "h", "both 'tree_beside' and 'tree_under'"),
+        ("tree_beside", "down", "needed for moving"),
+        ("tree_beside", "ctrl+q", "both 'quit' and 'tree_beside'"),
+        ("recall_older", "enter", "needed for typing"),
+        ("recall_older", "x", "needed for typing"),
+        ("recall_older", "up", "both 'recall_older' and 'recall_newer'"),
     ],
 )
 def test_senseless_keys_are_one_sentence(action: str, keys: str, says: str) -> None:
@@ -110,6 +118,58 @@ async def test_keys_of_the_list_and_of_find_are_changed(make_bench: MakeBench, s
         await bench.until(pilot, lambda: "or F9 in the list, brings" in str(bench.screen.notice.content))
         await pilot.press("f9")
         await bench.until(pilot, lambda: bool(bench.replies()))
+
+
+async def test_keys_of_the_tree_are_changed(make_bench: MakeBench, store: Store) -> None:
+    """The foot names them, those of before do nothing, the key that opened it closes it, and arrows still move."""
+    names = {
+        "tree": "ctrl+y",
+        "tree_close": "x",
+        "tree_beside": "ctrl+g",
+        "tree_fork_above": "k",
+        "tree_fork_below": "",
+    }
+    keys = tuple(KeySetting(name, key, SOURCE) for name, key in names.items())
+    bench = make_bench(keys=keys, resume=talk(store, "Kept", "a word", "the same word"))
+    async with bench.app.run_test(size=(100, 30)) as pilot:
+        await bench.until(pilot, lambda: bool(bench.replies()))
+        for close in ("ctrl+y", "x"):
+            await pilot.press("ctrl+y")
+            await bench.until(pilot, lambda: isinstance(bench.app.screen, TreeScreen))
+            await pilot.press("escape", "q", "alt+t", "s", "up")
+            screen = bench.app.screen
+            assert isinstance(screen, TreeScreen)
+            foot = str(screen.query_one("#tree-keys", Static).content)
+            assert foot == "↑ ↓ move · k forks · Enter goes there · Ctrl+G beside · h under · x"
+            assert screen.query_one(OptionList).highlighted == 0
+            await pilot.press(close)
+            assert bench.app.screen is bench.screen
+        await pilot.press("ctrl+y")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, TreeScreen))
+        await pilot.press("ctrl+g")
+        await bench.until(pilot, lambda: len(bench.screen.panes) == 2)
+
+
+async def test_keys_of_the_search_of_prompts_are_changed(make_bench: MakeBench, store: Store) -> None:
+    """A key of the text line is taken from it; the key that opened the search goes on in it, as before."""
+    names = {"recall": "ctrl+y", "recall_older": "ctrl+k", "recall_newer": "ctrl+u", "recall_close": "f9"}
+    for text in ("first", "second", "third"):
+        talk(store, text, text, "b")
+    bench = make_bench(keys=tuple(KeySetting(name, key, SOURCE) for name, key in names.items()))
+    async with bench.app.run_test(size=(100, 30)) as pilot:
+        for pressed, wanted in ((("ctrl+k", "ctrl+y", "ctrl+u"), "second"), (("down", "ctrl+r"), "third")):
+            await pilot.press("ctrl+y")
+            await bench.until(pilot, lambda: isinstance(bench.app.screen, RecallScreen))
+            await bench.until(pilot, lambda: bench.app.screen.query_one(OptionList).option_count == 3)
+            await pilot.press(*pressed, "enter")
+            await bench.until(pilot, lambda wanted=wanted: bench.prompt.text == wanted)  # type: ignore[misc]
+        await pilot.press("ctrl+y")
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, RecallScreen))
+        await pilot.press("escape")
+        assert isinstance(bench.app.screen, RecallScreen)
+        await pilot.press("f9")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+        assert bench.prompt.text == "third"
 
 
 async def test_sentences_name_the_keys_as_they_are_set(make_bench: MakeBench) -> None:

@@ -15,6 +15,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gptoss_chat.tui.completion import paths
+from gptoss_chat.tui.key_map import take_key_of_opener, take_keys
+from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.widgets.menu import Menu
 
@@ -84,11 +86,7 @@ class PathScreen(LineScreen):
 class RecallScreen(ModalScreen[str | None]):
     """Searches texts as you type and answers the one chosen. `find` is called in a thread."""
 
-    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
-        Binding("escape", "dismiss", "Close", show=False),
-        Binding("down,ctrl+r", "move('cursor_down')", show=False, priority=True),
-        Binding("up", "move('cursor_up')", show=False, priority=True),
-    ]
+    BINDINGS = [*bindings("recall")]  # noqa: RUF012 - the toolkit's own form
 
     def __init__(self, question: str, find: Callable[[str], Sequence[str]]) -> None:
         super().__init__()
@@ -106,7 +104,9 @@ class RecallScreen(ModalScreen[str | None]):
             yield self._options
 
     def on_mount(self) -> None:
-        """All of them, to begin with."""
+        """The keys that the person has chosen; all of the texts, to begin with."""
+        take_keys(self, "recall")
+        take_key_of_opener(self, "recall", "older")
         self._search("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -122,9 +122,17 @@ class RecallScreen(ModalScreen[str | None]):
         if self._found:
             self._options.highlighted = 0
 
-    async def action_move(self, action: str) -> None:
-        """Up and down."""
-        await self._options.run_action(action)
+    def action_older(self) -> None:
+        """Down the list."""
+        self._options.action_cursor_down()
+
+    def action_newer(self) -> None:
+        """Up the list."""
+        self._options.action_cursor_up()
+
+    def action_close_recall(self) -> None:
+        """Take none."""
+        self.dismiss(None)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter takes the one under the bar."""

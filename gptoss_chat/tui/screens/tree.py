@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from gptoss_chat.tui.key_map import key_of, take_key_of_opener, take_keys
+from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.tree import TreeLine
 
 WORDS_SHOWN = 160
 STATES = {"stopped": "■ stopped", "failed": "✗ failed", "streaming": "● being written"}
-KEYS = "↑ ↓ move · ← → forks · Enter goes there · s beside · h under · Esc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,7 @@ class Chosen:
 class TreeScreen(ModalScreen[Chosen | None]):
     """Each line is a message; those on the branch that is shown are marked and bold."""
 
-    BINDINGS = [  # noqa: RUF012 - the toolkit's own form
-        Binding("escape,q,alt+t", "dismiss", "Close", show=False),
-        Binding("left", "fork(-1)", show=False),
-        Binding("right", "fork(1)", show=False),
-        Binding("s", "choose('beside')", show=False),
-        Binding("h", "choose('under')", show=False),
-    ]
+    BINDINGS = [*bindings("tree")]  # noqa: RUF012 - the toolkit's own form
 
     def __init__(self, lines: Sequence[TreeLine]) -> None:
         super().__init__()
@@ -53,14 +47,29 @@ class TreeScreen(ModalScreen[Chosen | None]):
         with Vertical(id="tree", classes="box"):
             yield Static(about, markup=False)
             yield self._options
-            yield Static(KEYS, markup=False, id="tree-keys")
+            yield Static(self._keys(), markup=False, id="tree-keys")
 
     def on_mount(self) -> None:
-        """The bar stands on the newest message that is shown."""
+        """The keys that the person has chosen; the bar stands on the newest message that is shown."""
+        take_keys(self, "tree")
+        take_key_of_opener(self, "tree", "close_tree")
         self._options.set_options(Option(_shown(line), line.node_id) for line in self._lines)
         shown = [place for place, line in enumerate(self._lines) if line.on_path]
         self._options.highlighted = shown[-1] if shown else 0
         self._options.focus()
+
+    def _keys(self) -> str:
+        above, below, beside, under, close = (
+            key_of(self.app, name).split(",")[0]
+            for name in ("fork(-1)", "fork(1)", "choose('beside')", "choose('under')", "close_tree")
+        )
+        told = [("↑ ↓", "move"), (f"{above} {below}".strip(), "forks"), ("Enter", "goes there")]
+        told += [(beside, "beside"), (under, "under"), (close, "")]
+        return " · ".join(f"{key} {what}".strip() for key, what in told if key)
+
+    def action_close_tree(self) -> None:
+        """Go nowhere."""
+        self.dismiss(None)
 
     def action_fork(self, step: int) -> None:
         """The bar goes to the next version, up or down."""
