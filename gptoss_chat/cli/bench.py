@@ -32,6 +32,14 @@ def bench(
             help="Random weights of a real size: 20b or 120b. Written to the cache folder, kept for the next run."
         ),
     ] = None,
+    hollow: Annotated[
+        bool,
+        typer.Option(
+            "--hollow",
+            help="With --synthetic, leave the experts' weights out: zeros, which take no disk. Shows whether memory suffices and "
+            "how long the arithmetic takes, not how long a disk takes to bring the experts of a model that exceeds memory.",
+        ),
+    ] = False,
     prompt_tokens: Annotated[
         list[int] | None, typer.Option(min=2, max=100_000, help="Length of a prompt to time (repeatable; default 64).")
     ] = None,
@@ -79,10 +87,13 @@ def bench(
 
     if model and synthetic:
         raise UsageError("--model and --synthetic exclude each other.", "Choose one.")
+    if hollow and not synthetic:
+        raise UsageError("--hollow is for synthetic weights.", "Add --synthetic 120b.")
     paths = Paths.of_user()
     settings = on_device(load_settings(paths), device, gpu_memory)
     if synthetic:
-        name, folder = f"synthetic {synthetic}", _synthetic(paths, synthetic)
+        name = f"synthetic {synthetic}, hollow experts" if hollow else f"synthetic {synthetic}"
+        folder = _synthetic(paths, synthetic, hollow=hollow)
     else:
         entry = catalog.find(model, settings)
         name, folder = entry.name, entry.folder
@@ -214,13 +225,13 @@ def _line(figure: Figure, several: bool) -> str:
     return f"{job.kind:7} {figure.tokens_per_s:9.1f} tokens/s {what}{spread}{limit}{who}"
 
 
-def _synthetic(paths: Paths, size: str) -> Path:
+def _synthetic(paths: Paths, size: str, *, hollow: bool) -> Path:
     from gptoss_chat.model.synthetic import write_synthetic
 
-    folder = private_folder(paths.cache) / f"synthetic-{size}"
+    folder = private_folder(paths.cache) / (f"synthetic-{size}-hollow" if hollow else f"synthetic-{size}")
     if not (folder / "config.json").exists():
         print(f"Writing random weights of the {size}'s size to {folder} ...", file=sys.stderr)
-        write_synthetic(folder, size)
+        write_synthetic(folder, size, hollow=hollow)
     return folder
 
 

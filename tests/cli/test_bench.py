@@ -56,9 +56,22 @@ def test_bench_json_is_one_object() -> None:
     assert report["peak_memory_bytes"]["built-in"] > 2**20
 
 
+def test_hollow_weights_stand_apart_and_say_what_they_are(tmp_path: Path) -> None:
+    """The whole way, with a small size; the folder is another one than that of full weights."""
+    result = CliRunner().invoke(app, [*QUICK, "--repeats", "1", "--synthetic", "tiny", "--hollow"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("synthetic tiny, hollow experts")
+    (file,) = tmp_path.rglob("*.safetensors")
+    assert file.parent.name == "synthetic-tiny-hollow"
+    assert "synthetic-tiny" not in {folder.name for folder in tmp_path.rglob("synthetic-*")}
+
+
 def test_bench_refuses_what_it_cannot_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two models, a context that is too long, a comparison with nobody."""
+    """Two models, holes in a model that is not synthetic, a context that is too long, a comparison with nobody."""
     runner = CliRunner()
+    holes = runner.invoke(app, ["bench", "--hollow"]).exception
+    assert isinstance(holes, UsageError)
+    assert "--synthetic" in holes.hint
     assert isinstance(runner.invoke(app, ["bench", "-m", "x", "--synthetic", "20b"]).exception, UsageError)
     long = runner.invoke(app, ["bench", "--depth", "90000"]).exception
     assert isinstance(long, UsageError)
