@@ -42,9 +42,24 @@ def candidates(
         elif found[1] == "preset":
             words = tuple(preset_names())
         return [Candidate(word, len(found[2])) for word in words if word.startswith(found[2]) and word != found[2]]
-    if found := re.search(r"(?:^|\s)@(\S*)$", before):
-        return paths(found[1])
+    if found := re.search(r"(?:^|\s)@(\"[^\"\n]*|[^\s\"]\S*|)$", before):
+        return _mentions(found[1])
     return []
+
+
+def _mentions(typed: str) -> list[Candidate]:
+    """Files after an `@`; a name with spaces gets the quotes that it needs."""
+    quoted = typed.startswith('"')
+    folder = typed.lstrip('"').rpartition("/")[0]
+    found = []
+    for path in paths(typed.lstrip('"'), spaces=True):
+        if quoted or " " in path.text:
+            whole = f"{folder}/{path.text}" if "/" in typed else path.text
+            end = "" if whole.endswith("/") else '"'
+            found.append(Candidate(f'"{whole}{end}', len(typed)))
+        else:
+            found.append(path)
+    return found
 
 
 def paths(typed: str, *, spaces: bool = False) -> list[Candidate]:

@@ -91,7 +91,7 @@ async def test_failed_change_is_not_told_as_done(
     async with bench.app.run_test(size=SIZE) as pilot:
         await bench.until(pilot, lambda: bench.answers == ["b"])
         monkeypatch.setattr(store, "delete", full)
-        bench.screen.delete_current()
+        bench.screen.action_delete_conversation()
         await bench.until(pilot, lambda: str(bench.screen.notice.content) == "The disk is full.")
         assert bench.answers == ["b"]
         bench.screen.action_undelete()
@@ -104,7 +104,7 @@ async def test_deleting_stops_what_is_written_there(make_bench: MakeBench, store
     async with bench.app.run_test(size=SIZE) as pilot:
         await bench.send(pilot, "/nosuch/path")
         await bench.until(pilot, bench.engine.paused.is_set)
-        bench.screen.delete_current()
+        bench.screen.action_delete_conversation()
         await bench.until(pilot, lambda: not bench.screen.writing)
         assert store.listed() == []
         bench.prompt.text = "/undo"
@@ -123,3 +123,72 @@ async def test_list_reads_on_at_its_end(make_bench: MakeBench, store: Store) -> 
         await pilot.press("ctrl+b", "up")
         await pilot.press("up")
         await bench.until(pilot, lambda: len(lines(bench)) == 203)
+
+
+async def test_list_reads_on_under_the_wheel_and_stays_there(make_bench: MakeBench, store: Store) -> None:
+    """No bar moves then; and what changes elsewhere meanwhile does not pull the list away."""
+    ids = [store.new_conversation(f"{n:03}", date="2026-01-02").id for n in range(203)]
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: len(lines(bench)) == 200)
+        options = bench.screen.lists._options
+        options.scroll_end(animate=False, immediate=True)
+        await bench.until(pilot, lambda: len(lines(bench)) == 203)
+        await bench.until(pilot, lambda: options.scroll_y > 150)
+        assert options.max_scroll_y > options.scroll_y
+        await pilot.pause()
+        before = options.scroll_y
+        store.rename(ids[100], "another")
+        bench.screen.refresh_titles()
+        await bench.until(pilot, lambda: "  another" in lines(bench))
+        await pilot.pause()
+        assert options.scroll_y == before
+        options.scroll_end(animate=False, immediate=True)
+        await pilot.pause(0.1)
+        assert bench.screen.titles_shown == 400  # there is no more
+
+
+async def test_undo_brings_a_conversation_back_to_each_pane(make_bench: MakeBench, store: Store) -> None:
+    """On the branch that each had shown, unless something else was opened there meanwhile."""
+    wanted, other = talk(store, "Kept", "a", "b"), talk(store, "Other", "c", "d")
+    first = store.nodes(wanted)[0]
+    again = store.begin_reply(wanted, first.id, "scripted", "low", "{}")
+    store.finish_reply(again.id, status="complete", final="e", reasoning="", raw_ids=[], usage={})
+    bench = make_bench(resume=wanted)
+    async with bench.app.run_test(size=(200, 30)) as pilot:
+        await bench.until(pilot, lambda: bench.answers == ["e"])
+        for count in (2, 3):
+            await pilot.press("alt+v")
+            await bench.until(pilot, lambda count=count: len(bench.screen.panes) == count)  # type: ignore[misc]
+        await pilot.press("alt+left")
+        await bench.until(pilot, lambda: bench.answers == ["e", "e", "b"])
+        await pilot.press("f8")
+        bench.screen.action_delete_conversation()
+        await bench.until(pilot, lambda: bench.answers == [])
+        bench.screen.open_conversation(other)
+        await bench.until(pilot, lambda: bench.answers == ["d"])
+        bench.screen.action_undelete()
+        await bench.until(pilot, lambda: bench.answers == ["d", "e", "b"])
+        assert bench.app.focused is bench.screen.pane.prompt
+        assert bench.screen.conversation_id == wanted
+
+
+async def test_palette_has_the_actions_of_the_list(make_bench: MakeBench, store: Store) -> None:
+    """On the open conversation: rename, pin, delete and back again, without the list."""
+    bench = make_bench(resume=talk(store, "Kept", "a", "b"))
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: lines(bench) == ["▸ Kept"])
+        commands = {command.title: command.callback for command in bench.app.get_system_commands(bench.screen)}
+        commands["Pin the conversation"]()
+        await bench.until(pilot, lambda: store.listed()[0].pinned)
+        await bench.until(pilot, lambda: bench.screen.lists.is_pinned(store.listed()[0].id))
+        commands["Pin the conversation"]()
+        await bench.until(pilot, lambda: not store.listed()[0].pinned)
+        commands["Rename the conversation"]()
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, LineScreen))
+        await pilot.press(*"New", "enter")
+        await bench.until(pilot, lambda: lines(bench) == ["▸ New"])
+        commands["Delete the conversation"]()
+        await bench.until(pilot, lambda: lines(bench) == [])
+        commands["Bring back what was deleted"]()
+        await bench.until(pilot, lambda: bench.answers == ["b"])

@@ -86,6 +86,19 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         attachments_of(f"@{tmp_path / 'x.bin'}")
 
 
+async def test_command_is_not_counted(make_bench: MakeBench) -> None:
+    """Nothing of it goes to the model; two slashes begin a prompt."""
+    bench = make_bench()
+    async with bench.app.run_test(size=(80, 24)) as pilot:
+        await bench.until(pilot, lambda: "context" in bench.status())
+        bench.prompt.text = "//rename it"
+        await bench.until(pilot, lambda: "left" in str(bench.prompt.border_subtitle))
+        bench.prompt.text = "/rename it"
+        await bench.until(pilot, lambda: not bench.prompt.border_subtitle)
+        await pilot.pause(0.2)
+        assert not bench.prompt.border_subtitle
+
+
 async def test_attachment_is_counted_and_sent(make_bench: MakeBench, tmp_path: Path) -> None:
     """The border tells its size in tokens and what is left; the prompt holds its text; a bad file leaves the prompt."""
     (tmp_path / "n.txt").write_text("12345")

@@ -19,6 +19,7 @@ from gptoss_chat.tui.widgets.routing import (
     STEPS,
     RoutingMap,
 )
+from tests.tui.conftest import MakeBench
 
 SHAPES = [(6, 16), (24, 32), (36, 128)]
 
@@ -228,3 +229,19 @@ def test_bars_have_the_length_of_their_value() -> None:
     """Also two in one line."""
     assert bars([0.5, 1.0], 4, Density.FULL) == ["██  ", "████"]
     assert bars([0.5, 1.0, 2.0], 4, Density.HALF) == ["██▄▄", "▀▀▀▀"]
+
+
+async def test_map_forgets_another_conversation(make_bench: MakeBench) -> None:
+    """A new conversation has no tokens yet; the first answer of one is not cut."""
+    bench = make_bench()
+    async with bench.app.run_test(size=(140, 40)) as pilot:
+        await bench.send(pilot, "One")
+        await bench.settle(pilot)
+        routing = bench.screen.query_one(RoutingMap)
+        assert routing._tokens > 40
+        await bench.send(pilot, "Two")
+        await bench.settle(pilot)
+        assert routing._tokens > 40
+        await pilot.press("ctrl+n")
+        await bench.until(pilot, lambda: not bench.replies())
+        assert routing._tokens == 0

@@ -114,14 +114,22 @@ async def test_import_adds_and_what_is_open_grows(make_bench: MakeBench, store: 
 
 
 def test_paths_are_completed_behind_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of files and folders, with spaces too, which an @path in a sentence can't have."""
+    """Of files and folders, with spaces too; an @path in a sentence gets the quotes that those need."""
+    (tmp_path / "my things").mkdir()
+    (tmp_path / "my things" / "a b.md").touch()
     for name in ("my talk.md", "mine.json", ".my"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
-    assert [found.text for found in candidates("/import m", tuple)] == ["mine.json", "my talk.md"]
-    assert [found.text for found in candidates("/export my t", tuple)] == ["my talk.md"]
+    assert [found.text for found in candidates("/import m", tuple)] == ["my things/", "mine.json", "my talk.md"]
+    assert [found.text for found in candidates("/export my ta", tuple)] == ["my talk.md"]
     assert [found.text for found in candidates("/save ~nobody-of-that-name/", tuple)] == []
-    assert [found.text for found in candidates("see @m", tuple)] == ["mine.json"]
+    for before, wanted in (
+        ("see @m", [('"my things/', 1), ("mine.json", 1), ('"my talk.md"', 1)]),
+        ('see @"my things/', [('"my things/a b.md"', 11)]),
+        ("see @./my", [('"./my things/', 4), ('"./my talk.md"', 4)]),
+        ('see @"my talk.md" and ', []),
+    ):
+        assert [(found.text, found.replaces) for found in candidates(before, tuple)] == wanted
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,9 @@ class AskingScreen(SplittingScreen):
             prompt.border_subtitle = ""
             return
         pane.menu.show(await asyncio.to_thread(self._candidates, before))
+        if not prompt.editing and command_in(text) is not None:  # nothing of it goes to the model
+            prompt.border_subtitle = ""
+            return
         await asyncio.sleep(COUNT_AFTER_S)
         size = await asyncio.to_thread(self._measure, text)
         prompt.border_subtitle = size.line(self.context_left)

@@ -81,7 +81,7 @@ class ChatScreen(TransferScreen):
             "copy": self.action_copy_message,
             "edit": self.action_edit,
             "regenerate": self.action_regenerate,
-            "delete": self.delete_current,
+            "delete": self.action_delete_conversation,
             "undo": self.action_undelete,
             "split": self.action_split,
             "stack": self.action_stack,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from textual import work
@@ -20,10 +21,18 @@ from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A conversation that can be brought back, and the panes that showed it, each with its branch."""
+
+    title: Title
+    panes: tuple[tuple[Pane, str | None], ...]
+
+
 class ListingScreen(MessagesScreen):
     """The conversation list at work. Every look into the history is in a thread."""
 
-    _deleted: tuple[Title, ...] = ()  # newest last
+    _deleted: tuple[Deleted, ...] = ()  # newest last
 
     def action_toggle_conversations(self) -> None:
         """The list takes the keys; pressed again there, it goes."""
@@ -64,9 +73,10 @@ class ListingScreen(MessagesScreen):
         self.refresh_titles()
 
     def on_conversation_list_more_wanted(self) -> None:
-        """The end of the list: read on."""
-        self.titles_shown += TITLES_SHOWN
-        self.refresh_titles()
+        """The end of the list: read on, if there is more."""
+        if self.lists.count >= self.titles_shown:
+            self.titles_shown += TITLES_SHOWN
+            self.refresh_titles()
 
     def on_conversation_list_wanted(self, event: ConversationList.Wanted) -> None:
         """A key of the list."""
@@ -79,6 +89,26 @@ class ListingScreen(MessagesScreen):
             self._change(self.session.store.pin, title.conversation_id, not title.pinned)
         elif title is not None and event.what == "delete":
             self._delete(title)
+
+    @work(group="history")
+    async def action_rename_conversation(self) -> None:
+        """Ask for another title of the open conversation."""
+        if (title := await self._current()) is not None:
+            self._ask_title(title)
+
+    @work(group="history")
+    async def action_pin_conversation(self) -> None:
+        """Keep the open conversation at the top of the list, or no more."""
+        if (title := await self._current()) is not None:
+            self._change(self.session.store.pin, title.conversation_id, not title.pinned)
+
+    async def _current(self) -> Title | None:
+        """The open conversation; None, and a sentence, where there is none."""
+        if self.conversation_id is None:
+            self.notice.show("This conversation has no message yet.")
+            return None
+        found = await self.told(self.session.store.conversation, self.conversation_id)
+        return None if found is None else Title(found.id, found.title, pinned=self.lists.is_pinned(found.id))
 
     @work(group="ask")
     async def _ask_title(self, title: Title) -> None:
@@ -95,14 +125,10 @@ class ListingScreen(MessagesScreen):
             self._change(self.session.store.rename, self.conversation_id, text)
 
     @work(group="history")
-    async def delete_current(self) -> None:
+    async def action_delete_conversation(self) -> None:
         """Delete the open conversation."""
-        if self.conversation_id is None:
-            self.notice.show("This conversation has no message yet.")
-            return
-        found = await self.told(self.session.store.conversation, self.conversation_id)
-        if found is not None:
-            self._delete(Title(found.id, found.title))
+        if (title := await self._current()) is not None:
+            self._delete(title)
 
     @work(group="history")
     async def _delete(self, title: Title) -> None:
@@ -112,8 +138,8 @@ class ListingScreen(MessagesScreen):
             for reply in self.live.of(title.conversation_id):  # nobody reads on
                 reply.stopping = True
                 reply.turn.cancel()
-            self._deleted = (*self._deleted, title)
             gone = [pane for pane in self.panes if pane.conversation_id == title.conversation_id]
+            self._deleted = (*self._deleted, Deleted(title, tuple((pane, pane.leaf_id) for pane in gone)))
             for pane in gone:
                 pane.conversation_id = pane.leaf_id = None
             for pane in gone or [self.pane]:
@@ -131,14 +157,21 @@ class ListingScreen(MessagesScreen):
         async with self.order:
             if not self._deleted:  # brought back by a press before this one
                 return
-            title = self._deleted[-1]
-            if not await self.done(self.session.store.undelete, title.conversation_id):
+            deleted = self._deleted[-1]
+            conversation_id = deleted.title.conversation_id
+            if not await self.done(self.session.store.undelete, conversation_id):
                 return
             self._deleted = self._deleted[:-1]
-            pane = self.pane
-            pane.conversation_id, pane.leaf_id = title.conversation_id, None
-            pane.notice.hide()
-            await self.reload(pane)
+            empty = [pane for pane in self.panes if pane.conversation_id is None]
+            back = [(pane, leaf_id) for pane, leaf_id in deleted.panes if pane in empty] or [(self.pane, None)]
+            for pane, leaf_id in back:
+                pane.conversation_id, pane.leaf_id = conversation_id, leaf_id
+                pane.notice.hide()
+            if self.conversation_id != conversation_id:  # it is shown where it was
+                self.activate(back[0][0])
+                if not self.lists.has_focus_within:
+                    self.prompt.focus()
+            await self.reload(back[0][0])
 
     @work(group="history")
     async def _change(self, change: Callable[..., None], *values: object) -> None:

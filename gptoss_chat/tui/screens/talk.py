@@ -277,6 +277,7 @@ class TalkScreen(PanesScreen):
             pane.notice.show(error_text(error))
             return False
         entries = [self._as_live(entry) for entry in read.entries]
+        pane.begin_map()
         pane.title = read.title
         pane.leaf_id = entries[-1].node_id if entries else None
         pane.stored_tokens = next((entry.context_tokens for entry in reversed(entries) if entry.context_tokens), 0)

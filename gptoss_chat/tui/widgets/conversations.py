@@ -45,6 +45,19 @@ class Search(Input):
         self.app.query_one(ConversationList).want(what)
 
 
+class Titles(OptionList):
+    """The list; whoever scrolls to its end, by the wheel too, wants more."""
+
+    class EndReached(Message):
+        """Its last line is in view."""
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Look where it stands."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value > old_value and new_value >= self.max_scroll_y > 0:
+            self.post_message(self.EndReached())
+
+
 class ConversationList(Vertical):
     """Pinned titles, then the newest; a dot marks those in which an answer is being written."""
 
@@ -75,7 +88,7 @@ class ConversationList(Vertical):
         self._shown: tuple[object, ...] = ()
         self._titles: dict[str, Title] = {}
         self._search = Search(placeholder="Search", id="search", compact=True)
-        self._options = OptionList(markup=False)
+        self._options = Titles(markup=False)
         self._options.can_focus = False  # the search has the keys, so that one can type at any time
         self._empty = Static("", classes="empty", markup=False)
 
@@ -100,6 +113,15 @@ class ConversationList(Vertical):
         """Its title; empty where the list does not have it."""
         return self._titles[conversation_id].text if conversation_id in self._titles else ""
 
+    def is_pinned(self, conversation_id: str) -> bool:
+        """Whether it stands at the top for good; no, where the list does not have it."""
+        return conversation_id in self._titles and self._titles[conversation_id].pinned
+
+    @property
+    def count(self) -> int:
+        """How many titles it has."""
+        return len(self._titles)
+
     def focus_search(self) -> None:
         """Take the keys."""
         self._search.focus()
@@ -114,10 +136,12 @@ class ConversationList(Vertical):
 
     def show(self, titles: Sequence[Title], current: str | None, writing: Collection[str] = ()) -> None:
         """Show these titles; `current` is the open conversation."""
-        shown = (tuple(titles), current, frozenset(writing))
+        shown = (tuple(titles), current, frozenset(writing), self.query_text)
         if shown == self._shown:
             return
+        same_view = self._shown[1::2] == shown[1::2]
         self._shown = shown
+        top = self._options.scroll_y
         was = self.highlighted
         focused = self._search.has_focus
         self._titles = {title.conversation_id: title for title in titles}
@@ -131,11 +155,18 @@ class ConversationList(Vertical):
             self._options.highlighted = ids.index(wanted)
         elif focused and ids:
             self._options.highlighted = 0
+        if same_view:  # what changed was elsewhere: whoever reads the list stays where they are
+            self._options.scroll_to(y=top, animate=False, immediate=True)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search as you type."""
         event.stop()
         self.post_message(self.Searched(event.value))
+
+    def on_titles_end_reached(self, event: Titles.EndReached) -> None:
+        """Ask for more."""
+        event.stop()
+        self.post_message(self.MoreWanted())
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Near the end, ask for more."""

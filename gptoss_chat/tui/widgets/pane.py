@@ -65,6 +65,7 @@ class Pane(Container):
         self.watched: LiveReply | None = None  # whose figures the status line shows
         self.map_wanted: bool | None = None  # None: as the width says
         self.map: RoutingMap | None = None  # after the first frame
+        self._mapped_id = conversation_id  # whose tokens the map shows
         # Held, not looked up: a thread may come back when the screen is being taken down.
         self.heading = PaneHeading()
         self.welcome = Welcome(model)
@@ -110,6 +111,12 @@ class Pane(Container):
     def shows(self, reply: LiveReply) -> bool:
         """Whether that reply is on the branch that it shows."""
         return self.conversation_id == reply.turn.conversation_id and self.transcript.holds(reply.node_id)
+
+    def begin_map(self) -> None:
+        """Forget the tokens of another conversation; those that begin one stay."""
+        if self.map is not None and self._mapped_id not in (None, self.conversation_id):
+            self.map.clear()
+        self._mapped_id = self.conversation_id
 
     async def put_map(self, routing: RoutingMap) -> None:
         """Give the map its room."""
