@@ -54,28 +54,31 @@ struct Int8Row {
 struct SplitRow {
     const int8_t* q;        // [pairs of blocks][even of 0, even of 1, odd of 0, odd of 1][16]
     const float* scale;     // [blocks, padded with zeros], half of the true one: weights are kept doubled
-    const float* eights;    // [blocks / 8][2][8]: scale, then -12 * (sum of the block's q) * scale, of blocks 0 2 4 6 1 3 5 7
-    const int32_t* halves;  // [blocks]: -12 * the inputs that land in the two 16-bit halves of a panel's 4-byte group
+    const int32_t* halves;  // [blocks]: -12 * the inputs that land in the two 16-bit halves of a group of 4 inputs
+    const float* lane_scale;     // the same two, every eight blocks in the order 0 2 4 6 1 3 5 7
+    const int32_t* lane_halves;
 };
 
 struct SplitActivations {
     int blocks, padded;  // blocks of a row; the same rounded up for scales and pairs
     int8_t* q;
-    float *scale, *eights;
-    int32_t* halves;
+    float *scale, *lane_scale;
+    int32_t *halves, *lane_halves;
     Scratch<int8_t> memory;
 
     SplitActivations(size_t rows, int inputs)
         : blocks(inputs / kBlock), padded((blocks + kScalePad - 1) / kScalePad * kScalePad),
-          memory(rows * padded * (kBlock + 3 * sizeof(float) + sizeof(int32_t))) {
+          memory(rows * padded * (kBlock + 2 * sizeof(float) + 2 * sizeof(int32_t))) {
         q = memory.data;
         scale = reinterpret_cast<float*>(q + rows * padded * kBlock);
-        eights = scale + rows * padded;
-        halves = reinterpret_cast<int32_t*>(eights + rows * padded * 2);
+        lane_scale = scale + rows * padded;
+        halves = reinterpret_cast<int32_t*>(lane_scale + rows * padded);
+        lane_halves = halves + rows * padded;
     }
     bool ok() const { return memory.data != nullptr; }
     SplitRow row(size_t r) const {
-        return {q + r * padded * kBlock, scale + r * padded, eights + r * padded * 2, halves + r * padded};
+        return {q + r * padded * kBlock, scale + r * padded, halves + r * padded, lane_scale + r * padded,
+                lane_halves + r * padded};
     }
 
     void put_block(size_t r, int b, const float* x) {
@@ -90,11 +93,10 @@ struct SplitActivations {
             sums[i / 2 % 2] += rounded[2 * i] + rounded[2 * i + 1];
         }
         const uint16_t half[2] = {uint16_t(-12 * sums[0]), uint16_t(-12 * sums[1])};
-        memcpy(halves + r * padded + b, half, sizeof half);
-        scale[r * padded + b] = s;
-        float* eight = eights + (r * padded + b / 8 * 8) * 2 + b % 2 * 4 + b % 8 / 2;
-        eight[0] = s;
-        eight[8] = float(-12 * (sums[0] + sums[1])) * s;
+        const size_t at = r * padded + b, lane = r * padded + b / 8 * 8 + b % 2 * 4 + b % 8 / 2;
+        memcpy(halves + at, half, sizeof half);
+        memcpy(lane_halves + lane, half, sizeof half);
+        scale[at] = lane_scale[lane] = s;
     }
     // Zeroes what lies between the last block and the padding; call once for a row.
     void finish_row(size_t r) {

@@ -32,45 +32,55 @@ struct Isa : X86 {
             const __m256i low = _mm256_set1_epi8(15);
             __m256i packed = _mm256_setzero_si256();
             if (left >= 2) packed = load(w);
+            asm("" : "+x"(packed));  // else it is loaded twice
             if (left == 1) packed = _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
             even = _mm256_shuffle_epi8(nibble_table(), _mm256_and_si256(packed, low));
             odd = _mm256_shuffle_epi8(nibble_table(), _mm256_and_si256(_mm256_srli_epi16(packed, 4), low));
         }
-        inline __m256 product(const int8_t* q) const {  // 16-bit sums of four inputs, at most 4 * 24 * 127
-            return _mm256_castsi256_ps(_mm256_add_epi16(_mm256_maddubs_epi16(even, load(q)),
-                                                        _mm256_maddubs_epi16(odd, load(q + 32))));
+        inline __m256i product(const int8_t* q) const {  // 16-bit sums of four inputs, at most 4 * 24 * 127
+            return _mm256_add_epi16(_mm256_maddubs_epi16(even, load(q)), _mm256_maddubs_epi16(odd, load(q + 32)));
         }
     };
 
-    // One row of MXFP4 (16 bytes a block, one scale byte a block) times NT rows of activations. Four blocks share a vector:
-    // 16-bit sums of two blocks are added across, which halves what is left to widen, scale and add; two such sums fit.
+    // Two vectors of 16-bit sums, each of two blocks of 8 (or 4) lanes, as one of four blocks of half as many.
+    static inline __m256i halve(__m256i p, __m256i r) {
+        return _mm256_add_epi16(
+            _mm256_blend_epi32(p, r, 0xCC),
+            _mm256_castpd_si256(_mm256_shuffle_pd(_mm256_castsi256_pd(p), _mm256_castsi256_pd(r), 0x5)));
+    }
+    static inline __m256i quarter(__m256i p, __m256i r) {
+        const __m256 a = _mm256_castsi256_ps(p), b = _mm256_castsi256_ps(r);
+        return _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88)),
+                                _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xDD)));
+    }
+
+    // One row of MXFP4 (16 bytes a block, one scale byte a block) times NT rows of activations. What is bound here is the
+    // number of instructions: eight blocks meet in one vector before they are widened and scaled, a lane for each. Its 16-bit
+    // sums wrap around on the way and are right once the twelves are taken off: at most 16 * 12 * 127.
     template <int NT>
     static void dot_mxfp4(const uint8_t* w, const uint8_t* scales, int blocks, const SplitRow* x, float* y) {
         const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, -1, -1, -1, -1, -1, -1, -1, -1);
         __m256 acc[NT];
         for (int t = 0; t < NT; t++) acc[t] = _mm256_setzero_ps();
         const auto eight = [&](int b, int left, __m128i scale_bytes) __attribute__((always_inline)) {
-            const __m256 weight_scale = _mm256_castsi256_ps(
+            const __m256 scale = _mm256_castsi256_ps(
                 _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_shuffle_epi8(scale_bytes, order)), 23));
-            __m256 scale[NT];
-            for (int t = 0; t < NT; t++) {
-                acc[t] = _mm256_fmadd_ps(weight_scale, _mm256_loadu_ps(x[t].eights + b * 2 + 8), acc[t]);
-                scale[t] = _mm256_mul_ps(weight_scale, _mm256_loadu_ps(x[t].eights + b * 2));
-            }
             _mm_prefetch(reinterpret_cast<const char*>(w + b * 16 + kAhead), _MM_HINT_T0);
             _mm_prefetch(reinterpret_cast<const char*>(w + b * 16 + kAhead + 64), _MM_HINT_T0);
+            __m256i low[NT], sums[NT];
+            for (int t = 0; t < NT; t++) low[t] = sums[t] = _mm256_setzero_si256();
 #pragma GCC unroll 2
             for (int j = 0; j < left; j += 4) {
                 const Pair first(w + (b + j) * 16, left - j), second(w + (b + j + 2) * 16, left - j - 2);
                 for (int t = 0; t < NT; t++) {
                     const int8_t* q = x[t].q + (b + j) * kBlock;
-                    const __m256 p = first.product(q), r = second.product(q + 64);
-                    const __m256i sums = _mm256_add_epi16(_mm256_castps_si256(_mm256_shuffle_ps(p, r, 0x88)),
-                                                          _mm256_castps_si256(_mm256_shuffle_ps(p, r, 0xDD)));
-                    const __m256i wide = _mm256_madd_epi16(sums, _mm256_set1_epi16(1));
-                    const __m256 own = j == 0 ? _mm256_permute_ps(scale[t], 0x50) : _mm256_permute_ps(scale[t], 0xFA);
-                    acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(wide), own, acc[t]);
+                    (j == 0 ? low : sums)[t] = halve(first.product(q), second.product(q + 64));
                 }
+            }
+            for (int t = 0; t < NT; t++) {
+                const __m256i all = _mm256_add_epi16(quarter(low[t], sums[t]), load(x[t].lane_halves + b));
+                acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_madd_epi16(all, _mm256_set1_epi16(1))),
+                                         _mm256_mul_ps(scale, _mm256_loadu_ps(x[t].lane_scale + b)), acc[t]);
             }
         };
         int b = 0;
