@@ -1,10 +1,13 @@
 """Draws the next token from the model's scores; it knows nothing of the cache, nor of text.
 
-Legend: V vocabulary, N candidates, B bins of scores, C scores of a part of the vocabulary.
+Legend: V vocabulary, N candidates, B bins of scores.
 
 The draw is an inverse-CDF over candidates in the order of their ids, with one uniform number that depends only on the
 seed and the token's position. Scores that differ in their last bits (another way of cutting the same prompt into
 chunks) then give the same token but for the rarest of draws, and a stopped answer goes on as it would have gone on.
+
+Of a large vocabulary only parts are looked into, where that is proven to draw the same token (`parts`); a GPU brings their sums
+along with the scores.
 """
 
 from __future__ import annotations
@@ -13,19 +16,21 @@ import hashlib
 import math
 import secrets
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from gptoss_chat.engine.parts import Parts
 from gptoss_chat.engine.rows import ALTERNATIVES
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import GptossChatError, UsageError
+from gptoss_chat.kernels.part_sums import ScoreSums, part_sums
 
 FIRST_CANDIDATES = 64  # covers the nucleus of most steps
-PART = 128  # scores; the likeliest tokens are sought part by part ...
-SMALL_VOCAB = 2**15  # ... from here on: 0.14 against 0.5 ms for 201,088 scores, but 0.1 against 0.02 for 4,096
+SMALL_VOCAB = 2**15  # from here on parts are looked into: less is gone through faster than parts are summed up
 BINS = 8192  # of scores, when it does not
 FLOAT32_EXP_RANGE = 104.0  # exp of anything further below the peak is 0 in float32
 
@@ -50,37 +55,60 @@ class Sampler:
         self._params = params
         self._vocab = vocab
         self.seed = fresh_seed() if params.seed is None else params.seed
-        self._weight_V: Tensor | None = None
-        self._cdf_V = torch.empty(0, dtype=torch.float64)
+        # Kept between steps: a fresh megabyte at every step costs more in page faults than in arithmetic.
+        self._weight_V = torch.empty(vocab)
+        self._cdf_V = torch.empty(vocab, dtype=torch.float64)
         self._seen: set[int] = set(context_ids) if params.repetition_penalty != 1.0 else set()
 
-    def sample(self, logits_V: Tensor, position: int) -> Sample:
-        """The token at `position`, given the scores (float32 [V]) of the token before it.
+    def sums(self) -> ScoreSums | None:
+        """What `sample` has use for beside the scores of a step; None where it needs no more."""
+        if self._vocab < SMALL_VOCAB:
+            return None
+        params = self._params
+        filters = _filters(params, self._vocab)
+        # Who draws from all tokens, or from a share of them, has to know what all weigh together.
+        weighs = params.temperature > 0 and (not filters or filters[0][0] is _nucleus)
+        return ScoreSums(1 / params.temperature if weighs else 1.0)
+
+    def sample(self, logits_V: Tensor, position: int, sums: ScoreSums | None = None) -> Sample:
+        """The token at `position`, given the scores (float32 [V], of the CPU) of the token before it and what came of `sums()`.
 
         Raises GptossChatError when the scores hold NaN or infinity.
         """
-        log_total = float(torch.logsumexp(logits_V, dim=0))
+        parts, params = self._parts(logits_V, sums or self.sums()), self._params
+        log_total = float(torch.logsumexp(logits_V, dim=0)) if parts is None else parts.log_total
         if not math.isfinite(log_total):
             raise GptossChatError(
                 "The model's scores are not numbers.", "Its weights are probably damaged: verify or download it again."
             )
-        params = self._params
-        scores_V = self._penalised(logits_V) if params.repetition_penalty != 1.0 else logits_V
-        token = (
-            int(scores_V.argmax()) if params.temperature == 0 else self._draw(scores_V, uniform(self.seed, position))
+        penalises = params.repetition_penalty != 1.0
+        token = self._token(
+            self._penalised(logits_V) if penalises else logits_V, position, None if penalises else parts
         )
-        if params.repetition_penalty != 1.0:
+        if penalises:
             self._seen.add(token)
-        scores, ids = likeliest(logits_V, max(params.logprobs, ALTERNATIVES))
-        alternatives = tuple(zip(ids.tolist(), (scores - log_total).tolist(), strict=True))
+        count = min(max(params.logprobs, ALTERNATIVES), len(logits_V))
+        scores, ids = logits_V.topk(count) if parts is None else parts.likeliest(count)
+        alternatives = tuple((i, score - log_total) for i, score in zip(ids.tolist(), scores.tolist(), strict=True))
         return Sample(token, float(logits_V[token]) - log_total, alternatives)
 
-    def _draw(self, scores_V: Tensor, fraction: float) -> int:
-        ids_N, scaled_N = candidates(scores_V, self._params)
-        if self._weight_V is None or self._weight_V.device != scaled_N.device:
-            # Kept between steps: a fresh megabyte at every step costs more in page faults than in arithmetic.
-            self._weight_V = torch.empty_like(scores_V)
-            self._cdf_V = torch.empty_like(scores_V, dtype=torch.float64)
+    def _parts(self, logits_V: Tensor, sums: ScoreSums | None) -> Parts | None:
+        if sums is None:
+            return None
+        sums_3X = part_sums(logits_V, sums.factor, self._weight_V) if sums.sums_3X is None else sums.sums_3X
+        return Parts(logits_V, sums_3X, sums.factor)
+
+    def _token(self, scores_V: Tensor, position: int, parts: Parts | None) -> int:
+        if self._params.temperature == 0:
+            return int(scores_V.argmax()) if parts is None else parts.first_best()
+        fraction = uniform(self.seed, position)
+        if parts is not None and not _filters(self._params, len(scores_V)):
+            token = parts.draw(fraction)
+            if token is not None:
+                return token
+        return self._draw(*candidates(scores_V, self._params, parts), fraction)
+
+    def _draw(self, ids_N: Tensor | None, scaled_N: Tensor, fraction: float) -> int:
         weight_N, cdf_N = self._weight_V[: len(scaled_N)], self._cdf_V[: len(scaled_N)]
         torch.sub(scaled_N, scaled_N.max(), out=weight_N).exp_()
         torch.cumsum(weight_N, 0, dtype=torch.float64, out=cdf_N)
@@ -95,23 +123,6 @@ class Sampler:
         penalty = self._params.repetition_penalty
         penalised_N = torch.where(seen_scores_N > 0, seen_scores_N / penalty, seen_scores_N * penalty)
         return logits_V.index_copy(0, seen_N, penalised_N)
-
-
-def likeliest(logits_V: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` highest scores (or all, where there are fewer) and their ids, the highest first.
-
-    They stand in the `count` parts of the vocabulary with the highest maxima, so only these parts are looked into.
-    """
-    whole = len(logits_V) // PART
-    if len(logits_V) < SMALL_VOCAB or whole < 2 * count:
-        top = logits_V.topk(min(count, len(logits_V)))
-        return top.values, top.indices
-    parts_XC = logits_V[: whole * PART].view(whole, PART)
-    best_N = parts_XC.amax(dim=1).topk(count).indices
-    ids_NC = best_N[:, None] * PART + torch.arange(PART, device=logits_V.device)
-    ids_N = torch.cat([ids_NC.flatten(), torch.arange(whole * PART, len(logits_V), device=logits_V.device)])
-    top = logits_V[ids_N].topk(count)
-    return top.values, ids_N[top.indices]
 
 
 def check(params: SamplingParams) -> None:
@@ -141,26 +152,51 @@ def uniform(seed: int, position: int) -> float:
     return float(int.from_bytes(digest, "little") >> 11) * 2.0**-53
 
 
-def candidates(scores_V: Tensor, params: SamplingParams) -> tuple[Tensor | None, Tensor]:
+def candidates(scores_V: Tensor, params: SamplingParams, parts: Parts | None = None) -> tuple[Tensor | None, Tensor]:
     """The tokens that may be drawn: ids in rising order (int64 [N]; None: all), and their scores over temperature.
 
-    The filters apply in transformers' order: temperature, top-k, top-p, min-p.
+    The filters apply in transformers' order: temperature, top-k, top-p, min-p. With the `parts` of these scores the first of
+    them looks only into some, where it can.
     """
-    scaled_V = scores_V / params.temperature if params.temperature != 1.0 else scores_V
-    ids_N: Tensor | None = None
-    if 0 < params.top_k < len(scaled_V):
-        ids_N = scaled_V.topk(params.top_k, sorted=False).indices.sort().values
+    temperature, ids_N = params.temperature, None
+
+    def scaled(scores_N: Tensor) -> Tensor:
+        return scores_N / temperature if temperature != 1.0 else scores_N
+
+    for keep, found, amount in _filters(params, len(scores_V)):
+        if ids_N is not None:
+            ids_N = ids_N[keep(scaled(scores_V[ids_N]), amount)]
+            continue
+        if parts is not None:
+            ids_N = found(parts, temperature, amount)
+        if ids_N is None:
+            ids_N = keep(scaled(scores_V), amount)
+    return ids_N, scaled(scores_V if ids_N is None else scores_V[ids_N])
+
+
+_Filter = tuple[Callable[[Tensor, Any], Tensor], Callable[[Parts, float, Any], Tensor | None], float]
+
+
+def _filters(params: SamplingParams, vocab: int) -> list[_Filter]:
+    """Those that do something, in their order: of all scores, of their parts, and how much of it."""
+    filters: list[_Filter] = []
+    if 0 < params.top_k < vocab:
+        filters.append((_top_k, Parts.top_k, params.top_k))
     if params.top_p < 1:
-        scaled_N = scaled_V if ids_N is None else scaled_V[ids_N]
-        nucleus = _nucleus(scaled_N, params.top_p)
-        ids_N = nucleus if ids_N is None else ids_N[nucleus]
+        filters.append((_nucleus, Parts.nucleus, params.top_p))
     if params.min_p > 0:
-        scaled_N = scaled_V if ids_N is None else scaled_V[ids_N]
-        likely = torch.nonzero(scaled_N >= scaled_N.max() + math.log(params.min_p)).squeeze(1)
-        ids_N = likely if ids_N is None else ids_N[likely]
-    if ids_N is None:
-        return None, scaled_V
-    return ids_N, scaled_V[ids_N]
+        filters.append((_likely, Parts.at_least, params.min_p))
+    return filters
+
+
+def _top_k(scaled_N: Tensor, k: int) -> Tensor:
+    """Indices, in rising order, of the k highest."""
+    return scaled_N.topk(k, sorted=False).indices.sort().values
+
+
+def _likely(scaled_N: Tensor, min_p: float) -> Tensor:
+    """Indices, in rising order, of the tokens at least `min_p` as likely as the likeliest."""
+    return torch.nonzero(scaled_N >= scaled_N.max() + math.log(min_p)).squeeze(1)
 
 
 def _nucleus(scaled_N: Tensor, top_p: float) -> Tensor:

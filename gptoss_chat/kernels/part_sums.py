@@ -5,10 +5,23 @@ V vocabulary, X parts of PART scores, the last of which may be shorter, C = PART
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 PART = 128
+
+
+@dataclass(slots=True)
+class ScoreSums:
+    """What is asked of a model beside its scores: `ops.part_sums` of them by `factor`.
+
+    A model fills in `sums_3X` (float32, of the CPU) where its device had them at hand; else whoever asked sums up.
+    """
+
+    factor: float
+    sums_3X: Tensor | None = None
 
 
 def part_sums(scores_V: Tensor, factor: Tensor | float, work_V: Tensor | None = None) -> Tensor:
