@@ -28,8 +28,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy", "Copy the last answer as Markdown"),
     Command("edit", "Ask the last prompt in other words"),
     Command("regenerate", "Another answer beside the last one"),
-    Command("export", "Write this conversation to a file: .md or .json", "FILE", takes_path=True),
-    Command("save", "Write the last answer, or the picked message, to a file: .md or .json", "FILE", takes_path=True),
+    Command("export", "Write this conversation to a file: .md, .json or .jsonl", "FILE", takes_path=True),
+    Command(
+        "save", "Write the last answer, or the picked message, to a file: .md, .json or .jsonl", "FILE", takes_path=True
+    ),
     Command("import", "Take in a file: ChatGPT's export, or one of /export as .json", "FILE", takes_path=True),
     Command("delete", "Delete this conversation; /undo brings it back"),
     Command("undo", "Bring the last deleted conversation back"),

@@ -11,7 +11,8 @@ from gptoss_chat.errors import UsageError
 from gptoss_chat.history import Store
 from gptoss_chat.history.importing import Tally, import_file
 
-HINT = "Give another path, ending in .md or .json."
+HINT = "Give another path, ending in .md, .json or .jsonl."
+_INDENTS = {".json": 2, ".jsonl": None}
 
 
 def suggested_name(title: str) -> str:
@@ -29,24 +30,28 @@ def path_of(typed: str, name: str) -> Path:
 
 
 def conversation_text(store: Store, conversation_id: str, path: Path) -> str:
-    """A conversation as its file's ending says: .json with every branch, else the branch that is shown as Markdown.
+    """A conversation as its file's ending says: .json with every branch, .jsonl with it all in a line, else the branch that is
+    shown as Markdown.
 
     Raises HistoryError.
     """
     from gptoss_chat.history.transfer import to_json, to_markdown
 
-    if path.suffix.lower() == ".json":
-        return json.dumps(to_json(store, conversation_id), indent=2) + "\n"
+    if (ending := path.suffix.lower()) in _INDENTS:
+        return json.dumps(to_json(store, conversation_id), indent=_INDENTS[ending]) + "\n"
     return to_markdown(store, conversation_id)
 
 
 def message_text(store: Store, node_id: str, path: Path) -> str:
-    """One message as its file's ending says: .json with all that is kept of it, else its Markdown. Raises HistoryError."""
+    """One message as its file's ending says: .json or .jsonl with all that is kept of it, else its Markdown.
+
+    Raises HistoryError.
+    """
     from gptoss_chat.history.transfer import message_to_json, message_to_markdown
 
     node = store.node(node_id)
-    if path.suffix.lower() == ".json":
-        return json.dumps(message_to_json(store, node), indent=2) + "\n"
+    if (ending := path.suffix.lower()) in _INDENTS:
+        return json.dumps(message_to_json(store, node), indent=_INDENTS[ending]) + "\n"
     return message_to_markdown(node) + "\n"
 
 

@@ -103,7 +103,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pin_conversation", "", "", "Pin the conversation", "Keep it at the top of the list, or no more", "View"),
     Action("delete_conversation", "", "", "Delete the conversation", "It can be brought back", "View"),
     Action("undelete", "", "", "Bring back what was deleted", "The conversation that was deleted last", "View"),
-    Action("export", "", "", "Export the conversation", "Write it to a file: .md or .json", "Program"),
+    Action("export", "", "", "Export the conversation", "Write it to a file: .md, .json or .jsonl", "Program"),
     Action("export_message", "", "", "Export the message", "Write the last or picked message to a file", "Program"),
     Action("import", "", "", "Import conversations", "ChatGPT's export, or what was exported as .json", "Program"),
     Action("app.light_or_dark", "", "", "Light or dark", "Change between the light and the dark theme", "View"),

@@ -55,7 +55,12 @@ async def test_export_asks_before_it_overwrites(make_bench: MakeBench, store: St
         await command(bench, pilot, f"/export {tmp_path / 'all.json'}")
         await bench.until(pilot, (tmp_path / "all.json").exists)
         await told(bench, pilot, "all.json")
-    assert len(json.loads((tmp_path / "all.json").read_text())["messages"]) == 2
+        await command(bench, pilot, f"/export {tmp_path / 'line.JSONL'}")
+        await told(bench, pilot, "line.JSONL")
+    whole = json.loads((tmp_path / "all.json").read_text())
+    assert len(whole["messages"]) == 2
+    (line,) = (tmp_path / "line.JSONL").read_text().splitlines()
+    assert json.loads(line) == whole
 
 
 async def test_message_is_exported_from_the_palette(make_bench: MakeBench, store: Store, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class TransferScreen(TuningScreen):
         from gptoss_chat.tui import exporting
 
         name = exporting.suggested_name(pane.title)
-        path = await self._path(pane, "Export the conversation to (.md or .json)", typed, name)
+        path = await self._path(pane, "Export the conversation to (.md, .json, .jsonl)", typed, name)
         if path is not None:
             await self.make_current(pane)  # Markdown holds the branch that is shown
             await self._export(pane, path, exporting.conversation_text, conversation_id)
@@ -67,7 +67,7 @@ class TransferScreen(TuningScreen):
             return
         from gptoss_chat.tui import exporting
 
-        path = await self._path(pane, "Export the message to (.md or .json)", typed, "message.md")
+        path = await self._path(pane, "Export the message to (.md, .json, .jsonl)", typed, "message.md")
         if path is not None:
             await self._export(pane, path, exporting.message_text, entry.node_id)
 
