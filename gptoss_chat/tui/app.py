@@ -15,6 +15,7 @@ from textual.widgets import TextArea
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
+from gptoss_chat.tui.commands import ASKED, COMMANDS
 from gptoss_chat.tui.desk import in_force
 from gptoss_chat.tui.key_map import KeyMap, key_of
 from gptoss_chat.tui.screens.chat import ChatScreen
@@ -98,11 +99,18 @@ class ChatApp(App[None]):
         return screen
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: the same actions as the keys."""
+        """The command palette: the same actions as the keys, and the commands that ask for something; over another screen than
+        the chat, what holds everywhere."""
+        chat = screen if isinstance(screen, ChatScreen) else None
         for action in self.key_map.actions:
-            if action.in_palette:
+            if action.in_palette and (chat is not None or action.name.startswith("app.")):
                 title = f"{action.title} ({action.shown})" if action.shown else action.title
                 yield SystemCommand(title, action.help, lambda name=action.name: self._run(screen, name))
+
+        for command in COMMANDS if chat is not None else ():
+            if command.name in ASKED:
+                ask = f"ask_command('{command.name}')"
+                yield SystemCommand(f"/{command.name} …", command.help, lambda name=ask: self._run(screen, name))
 
     def _run(self, screen: Screen[object], name: str) -> None:
         self.call_later(screen.run_action, name)

@@ -48,6 +48,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "Leave"),
 )
 
+# Those that the palette asks an argument for; the others there are actions, or have one that asks.
+ASKED = frozenset({"model", "system", "developer", "route", "theme", "preset"})
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

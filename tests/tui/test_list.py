@@ -7,7 +7,9 @@ from textual.widgets import Input
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Store
+from gptoss_chat.tui.colours import LIGHT
 from gptoss_chat.tui.screens.line import LineScreen
+from gptoss_chat.tui.screens.setting import ChoiceScreen
 from gptoss_chat.tui.widgets.conversations import ConversationList
 from tests.tui.conftest import Bench, MakeBench
 
@@ -192,3 +194,23 @@ async def test_palette_has_the_actions_of_the_list(make_bench: MakeBench, store:
         await bench.until(pilot, lambda: lines(bench) == [])
         commands["Bring back what was deleted"]()
         await bench.until(pilot, lambda: bench.answers == ["b"])
+
+
+async def test_palette_asks_for_what_commands_take(make_bench: MakeBench) -> None:
+    """A text or a choice; a draft in the prompt stays; over another screen there is nothing that would do nothing there."""
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        bench.prompt.text = "a draft"
+        commands = {command.title: command.callback for command in bench.app.get_system_commands(bench.screen)}
+        commands["/developer …"]()
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, LineScreen))
+        await pilot.press(*"Brief", "enter")
+        await bench.until(pilot, lambda: bench.screen.options.developer == "Brief")
+        commands["/theme …"]()
+        await bench.until(pilot, lambda: isinstance(bench.app.screen, ChoiceScreen))
+        await pilot.press("down", "enter")
+        await bench.until(pilot, lambda: bench.app.theme == LIGHT.name)
+        assert bench.prompt.text == "a draft"
+        await pilot.press("f1")
+        titles = [command.title for command in bench.app.get_system_commands(bench.app.screen)]
+        assert titles == ["Light or dark", "Keys (F1)", "Quit (Ctrl+Q)"]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import work
 from textual.binding import Binding
+from textual.screen import ModalScreen
 
 from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.colours import THEMES
-from gptoss_chat.tui.commands import Asked
+from gptoss_chat.tui.commands import COMMANDS, Asked
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
 from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.screens.transfer import TransferScreen
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
@@ -110,6 +112,23 @@ class ChatScreen(TransferScreen):
             without[asked.word]()
         else:
             with_argument[asked.word](asked.argument)
+
+    @work(group="ask")
+    async def action_ask_command(self, name: str) -> None:
+        """Ask for what a command takes, and carry it out: what is in the prompt stays there."""
+        command = next(command for command in COMMANDS if command.name == name)
+        words: Sequence[str] = command.words
+        if name in ("model", "preset"):
+            words = await asyncio.to_thread(self.shelf.names if name == "model" else self.preset_names)
+        if words:
+            from gptoss_chat.tui.screens.setting import ChoiceScreen
+
+            screen: ModalScreen[str | None] = ChoiceScreen(command.help, words, words[0], lambda _: None)
+        else:
+            screen = LineScreen(f"/{name} {command.argument}: {command.help}", "")
+        text = await self.app.push_screen_wait(screen)
+        if text is not None:
+            self.run_command(Asked(name, command, text))
 
     def _set_effort(self, word: str) -> None:
         for effort in EFFORTS:
