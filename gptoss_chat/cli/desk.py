@@ -34,6 +34,11 @@ class ConfigDesk:
         self._flags = flags
         self._environment = environment
 
+    @property
+    def place(self) -> str:
+        """The path of config.toml."""
+        return str(self._paths.config_file)
+
     def read(self) -> Settings:
         """config.toml under the environment. Raises SettingsError."""
         return load_settings(self._paths, self._environment)

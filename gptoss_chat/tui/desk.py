@@ -14,6 +14,10 @@ SAMPLING = frozenset({"temperature", "top_p", "top_k", "min_p", "repetition_pena
 class Desk(Protocol):
     """Reads and writes files: call it from a thread. Everything raises GptossChatError."""
 
+    @property
+    def place(self) -> str:
+        """Where the settings are kept, for a person to find."""
+
     def read(self) -> Settings:
         """The settings as they are now, without a preset laid over them."""
 

@@ -315,6 +315,30 @@ async def test_preset_is_begun_changed_and_deleted(make_bench: MakeBench, paths:
         assert bench.screen.options.sampling.max_tokens is None
 
 
+async def test_settings_tell_what_is_elsewhere_and_where_a_change_holds(make_bench: MakeBench, paths: Paths) -> None:
+    """Keys and tools have no line to change here; with two panes, a change is of one; the key that opened it closes it."""
+    bench = make_bench(desk=desk_on(paths))
+    async with bench.app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("alt+v")
+        await bench.until(pilot, lambda: len(bench.screen.panes) == 2)
+        await opened(bench, pilot, "effort")
+        await pilot.press("down", "down", "enter")
+        assert (
+            await written(bench, pilot)
+            == "effort is written to config.toml; it holds from the next prompt on, in this pane."
+        )
+        assert [pane.options.effort for pane in bench.screen.panes] == ["medium", "high"]
+        lines = bench.app.screen.query_one(OptionList)
+        lines.highlighted = lines.option_count - 1
+        about = bench.app.screen.query_one("#about", Static)
+        await bench.until(pilot, saying(about, f"They stand in {paths.config_file}"))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(bench.app.screen, SettingsScreen)
+        await pilot.press("f12")
+        await bench.until(pilot, lambda: bench.app.screen is bench.screen)
+
+
 async def test_presets_are_completed(make_bench: MakeBench, paths: Paths) -> None:
     """Their names, read from the file; a broken file completes nothing."""
     bench = make_bench(desk=desk_on(paths))

@@ -22,6 +22,7 @@ from gptoss_chat.errors import GptossChatError
 from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.colours import THEMES, theme_name
 from gptoss_chat.tui.desk import Desk
+from gptoss_chat.tui.key_map import take_key_of_opener
 from gptoss_chat.tui.models import ModelShelf
 from gptoss_chat.tui.plain import visible
 from gptoss_chat.tui.screens.setting import ChoiceScreen, ValueScreen
@@ -67,7 +68,8 @@ class FieldsScreen(ModalScreen[None]):
             yield self._said
 
     def on_mount(self) -> None:
-        """The values."""
+        """The values; the key that opened it closes it too."""
+        take_key_of_opener(self, "settings", "dismiss")
         self._show(0)
         self._list.focus()
 

@@ -31,19 +31,26 @@ class Listener:
 
 
 class SettingsScreen(FieldsScreen):
-    """The settings, the presets below them, and a line that begins another. `preset` is the one in force, if one is."""
+    """The settings, the presets below them, a line that begins another, and one that tells of what is elsewhere.
 
-    def __init__(self, desk: Desk, settings: Settings, shelf: ModelShelf, listener: Listener, preset: str) -> None:
+    `preset` is the one in force, if one is; `panes` is how many there are, of which a change holds in one.
+    """
+
+    def __init__(
+        self, desk: Desk, settings: Settings, shelf: ModelShelf, listener: Listener, preset: str, panes: int = 1
+    ) -> None:
         super().__init__("Settings · Enter changes one · Esc closes", desk, settings, shelf)
+        self._panes = panes
         self._models = shelf
         self._listener = listener
         self._in_force = preset
 
     def rows(self) -> Sequence[Content]:
-        """Settings, presets, and the new one."""
+        """Settings, presets, the new one, and what is elsewhere."""
         fields = [row(field.name, getattr(self.settings, field.name)) for field in FIELDS]
         presets = [row(f"[{preset.name}]", told(preset)) for preset in self.settings.presets]
-        return [*fields, *presets, Content.styled("New preset …", "$text-muted")]
+        more = [Content.styled(text, "$text-muted") for text in ("New preset …", "Keys, tools, servers …")]
+        return [*fields, *presets, *more]
 
     def words(self, place: int) -> str:
         """What a setting is and when it holds."""
@@ -54,7 +61,12 @@ class SettingsScreen(FieldsScreen):
             return (
                 f"A preset: settings under a name, for /preset {name} and --preset {name}. Enter changes or deletes it."
             )
-        return "Begin a preset: some of the settings under a name, to ask under with /preset NAME."
+        if place == len(FIELDS) + len(self.settings.presets):
+            return "Begin a preset: some of the settings under a name, to ask under with /preset NAME."
+        return (
+            f"They stand in {self.desk.place}, in [keys], [tool.NAME] and [mcp.NAME], for an editor to change, and hold at the "
+            "next start. gptoss-chat config example explains every line of it."
+        )
 
     async def change(self, place: int) -> None:
         """A setting, a preset, or a new one."""
@@ -62,7 +74,7 @@ class SettingsScreen(FieldsScreen):
             await self._change_field(FIELDS[place])
         elif place < len(FIELDS) + len(self.settings.presets):
             await self._open(self.settings.presets[place - len(FIELDS)].name)
-        else:
+        elif place == len(FIELDS) + len(self.settings.presets):
             name = await self.app.push_screen_wait(LineScreen("Name of the preset", ""))
             if name is not None and await self.write(self.desk.add_preset, name):
                 await self._open(name)
@@ -90,7 +102,8 @@ class SettingsScreen(FieldsScreen):
     def _say(self, field: Field, value: Any) -> None:
         done = "taken out of" if value is None else "written to"
         over = self.desk.over(self.settings, field.name, self._in_force)
-        holds = f"{over} goes before it" if over else f"it holds {field.when}"
+        here = ", in this pane" if self._panes > 1 and field.when == "from the next prompt on" else ""
+        holds = f"{over} goes before it" if over else f"it holds {field.when}{here}"
         self.say(f"{field.name} is {done} config.toml; {holds}.")
 
     async def _open(self, name: str) -> None:

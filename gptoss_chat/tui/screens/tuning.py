@@ -71,7 +71,7 @@ class TuningScreen(AskingScreen):
 
         listener = Listener(setting_changed, preset_changed)
         name = pane.preset.name if pane.preset is not None else ""
-        self.app.push_screen(SettingsScreen(desk, settings, self.shelf, listener, name))
+        self.app.push_screen(SettingsScreen(desk, settings, self.shelf, listener, name, len(self.panes)))
 
     async def _let_hold(self, pane: Pane, desk: Desk, name: str, settings: Settings) -> None:
         if name == "show_reasoning":
