@@ -141,6 +141,19 @@ def test_extreme_weight_scales_are_exact(compiled: str) -> None:
         torch.testing.assert_close(got, expected, atol=1e-30, rtol=1e-5)
 
 
+@pytest.mark.parametrize("tokens", [1, 2, 3, 9])
+def test_the_largest_products_do_not_overflow(tokens: int, compiled: str) -> None:
+    """Every weight 6 or every weight -6, every activation the largest of its block, the signs alike, opposed or mixed."""
+    ids, shares = routing(tokens, 2, 1)
+    down = torch.full((2, 320, 1, 16), 0x22, dtype=torch.uint8), torch.full((2, 320, 1), 127, dtype=torch.uint8)
+    scales, bias = torch.full((2, 64, 10), 110, dtype=torch.uint8), torch.zeros(2, 64)
+    for byte in (0x77, 0xFF, 0x7F):
+        blocks = torch.full((2, 64, 10, 16), byte, dtype=torch.uint8)
+        for x in (torch.ones(tokens, 320), -torch.ones(tokens, 320), torch.tensor([1.0, -1.0]).repeat(tokens, 160)):
+            arguments = (x, ids, shares, blocks, scales, bias, *down, torch.zeros(2, 320), 7.0)
+            torch.testing.assert_close(ops.moe_mxfp4(*arguments), reference.moe_mxfp4(*arguments), atol=1e-4, rtol=1e-2)
+
+
 @pytest.mark.parametrize(("rows", "inputs"), [(8, 32), (19, 96), (40, 320), (1, 64)])
 @pytest.mark.parametrize("tokens", [1, 2, 3, 4, 9])
 def test_int8_linear_equals_the_reference_on_rounded_activations(
