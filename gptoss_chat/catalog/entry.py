@@ -6,13 +6,14 @@ import contextlib
 import json
 import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gptoss_chat.errors import CheckpointError, ModelNotFoundError
-from gptoss_chat.model.spec import ModelSpec
 from gptoss_chat.settings import Settings
+
+if TYPE_CHECKING:
+    from gptoss_chat.model.spec import ModelSpec
 
 BUILT_IN = "built-in"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -27,7 +28,13 @@ class ModelEntry:
     folder: Path
     source: Source
     weight_bytes: int
-    spec: ModelSpec
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Its shape, read anew. Raises CheckpointError when its config.json is not a gpt-oss one."""
+        from gptoss_chat.model.spec import ModelSpec
+
+        return ModelSpec.read(self.folder)
 
 
 def find(name: str | None, settings: Settings) -> ModelEntry:
@@ -72,13 +79,14 @@ def list_models() -> list[ModelEntry]:
 
 def built_in_folder() -> Path:
     """The folder of the built-in model's files."""
-    return Path(str(resources.files("gptoss_chat") / "builtin" / "files"))
+    return Path(__file__).parents[1] / "builtin" / "files"
 
 
 def _entry(name: str, folder: Path, source: Source) -> ModelEntry:
-    spec = ModelSpec.read(folder)
-    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return ModelEntry(name, folder, source, size, spec)
+    entry = ModelEntry(name, folder, source, sum(file.stat().st_size for file in folder.glob("*.safetensors")))
+    if source != "built-in":
+        _ = entry.spec  # refuses what is none of ours, before anything waits for it
+    return entry
 
 
 def _checkpoint_folder(folder: Path) -> Path:

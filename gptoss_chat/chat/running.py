@@ -36,7 +36,8 @@ from gptoss_chat.errors import HistoryError
 from gptoss_chat.harmony import render
 from gptoss_chat.harmony.encoding import Special
 from gptoss_chat.harmony.messages import FunctionTool, Message, ToolResult
-from gptoss_chat.history import Node, Store, ToolCall, decode_routes, encode_routes, with_draws_of
+from gptoss_chat.history import Node, Store, ToolCall
+from gptoss_chat.history.routes import decode_routes, encode_routes, with_draws_of
 
 SAVE_EVERY_S = 0.25  # how much of an answer a kill -9 can cost
 

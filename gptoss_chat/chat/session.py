@@ -14,14 +14,14 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from gptoss_chat.chat.loading import LoadedModel, Loader, collect_spared, share_python, spare_collector
 from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.threads import Job, TurnThreads
 from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.errors import GptossChatError, HistoryError, UsageError
 from gptoss_chat.history import Store
 
-if TYPE_CHECKING:  # met on a turn's thread: the first frame does not wait for it
+if TYPE_CHECKING:  # met on other threads: the first frame does not wait for them
+    from gptoss_chat.chat.loading import LoadedModel, Loader
     from gptoss_chat.tools.toolbox import Toolbox
 
 KEEP_DELETED_S = 30 * 86_400.0  # a deleted conversation can be brought back for this long
@@ -208,6 +208,8 @@ class Session:
                     assert_never(job)
 
     def _load_model(self, load: Loader) -> None:
+        from gptoss_chat.chat.loading import collect_spared, share_python, spare_collector
+
         old, self._model = self._model, None
         self.state, self.progress, self.error = ModelState.LOADING, 0.0, None
         try:

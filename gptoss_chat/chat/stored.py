@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from gptoss_chat.chat.turn import Effort, TurnOptions
-from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.history import Node
 from gptoss_chat.model.route import parse_route, route_text
@@ -45,7 +44,7 @@ def options_of(node: Node, usual: TurnOptions) -> TurnOptions:
     Raises HistoryError for a damaged row.
     """
     settings = _settings(node)
-    names = {field.name for field in dataclasses.fields(SamplingParams)} & settings.keys()
+    names = {field.name for field in dataclasses.fields(usual.sampling)} & settings.keys()
     sampling = dataclasses.replace(usual.sampling, **{name: settings[name] for name in names})
     seed = (node.usage or {}).get("seed", sampling.seed)
     return dataclasses.replace(

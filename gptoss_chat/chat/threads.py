@@ -12,15 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gptoss_chat.chat.events import TurnFinished, TurnStatus
-from gptoss_chat.chat.loading import LoadedModel
 from gptoss_chat.chat.turn import Turn
-from gptoss_chat.engine.types import FinishReason
 from gptoss_chat.errors import GptossChatError, HistoryError
 from gptoss_chat.history import Store, ToolCall
 
 if TYPE_CHECKING:  # met on the first turn's thread: the first frame does not wait for them
     from gptoss_chat.chat.calling import Caller
+    from gptoss_chat.chat.events import TurnFinished
+    from gptoss_chat.chat.loading import LoadedModel
     from gptoss_chat.tools.toolbox import Toolbox
 
 LOOK_S = 0.05  # between two looks at whether a turn that waits shall end
@@ -72,6 +71,9 @@ class TurnThreads:
             return self._ended.wait_for(lambda: not self._replies, timeout_s)
 
     def _work(self, job: Job) -> None:
+        from gptoss_chat.chat.events import TurnFinished, TurnStatus
+        from gptoss_chat.engine.types import FinishReason
+
         turn = job.turn
         try:
             finished = self._answer(job)
@@ -89,7 +91,9 @@ class TurnThreads:
 
     def _answer(self, job: Job) -> TurnFinished:
         from gptoss_chat.chat.calling import MOST_CALLS
+        from gptoss_chat.chat.events import TurnFinished, TurnStatus
         from gptoss_chat.chat.running import RunningTurn
+        from gptoss_chat.engine.types import FinishReason
         from gptoss_chat.tools.values import ToolStoppedError
 
         turn, caller = job.turn, self._tool_caller()

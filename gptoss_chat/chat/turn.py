@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from gptoss_chat.chat.events import TurnEvent, TurnFinished
-from gptoss_chat.engine.types import SamplingParams
+from gptoss_chat.engine.sampling import SamplingParams
 from gptoss_chat.model.route import Route
+
+if TYPE_CHECKING:  # the first painted frame does not wait for what a turn tells
+    from gptoss_chat.chat.events import TurnEvent, TurnFinished
 
 Effort = Literal["low", "medium", "high"]
 
@@ -103,6 +105,8 @@ class Turn:
         """For the session: add events."""
         if not events:
             return
+        from gptoss_chat.chat.events import TurnFinished
+
         with self._ready:
             self._events.extend(events)
             if isinstance(events[-1], TurnFinished):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gptoss_chat.errors import GptossChatError, HistoryError
-from gptoss_chat.history import Store
-from gptoss_chat.tui.arrangement import Arrangement, from_json, to_json
+
+if TYPE_CHECKING:
+    from gptoss_chat.history import Store
+    from gptoss_chat.tui.arrangement import Arrangement
 
 
 class ArrangementFile:
@@ -17,6 +20,8 @@ class ArrangementFile:
 
     def write(self, arrangement: Arrangement) -> None:
         """Keep it. Raises GptossChatError."""
+        from gptoss_chat.tui.arrangement import to_json  # the first frame does not wait for it
+
         scratch = self._path.with_suffix(".new")
         try:
             scratch.write_text(to_json(arrangement), encoding="utf-8")
@@ -29,6 +34,8 @@ class ArrangementFile:
     def read(self, store: Store) -> Arrangement | None:
         """The panes whose conversations are still there; None where there are none, or where another conversation, which none
         of them shows, was the last one that was gone on with since. Raises HistoryError for the history itself."""
+        from gptoss_chat.tui.arrangement import from_json
+
         try:
             saved_s = self._path.stat().st_mtime
             found = from_json(self._path.read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ def doctor() -> None:
     import torch
 
     from gptoss_chat import catalog
-    from gptoss_chat.catalog.memory import machine_memory
+    from gptoss_chat.catalog.memory import fits, machine_memory
     from gptoss_chat.kernels import backend, backend_name
     from gptoss_chat.paths import Paths
 
@@ -38,7 +38,7 @@ def doctor() -> None:
     _say("textual", importlib.metadata.version("textual"))
     _say("memory", f"{available / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB")
     for entry in catalog.list_models():
-        _say("model", f"{entry.name}: {catalog.fits(entry).sentence}")
+        _say("model", f"{entry.name}: {fits(entry).sentence}")
     for name, folder in (("chats", paths.data), ("settings", paths.config), ("cache", paths.cache)):
         place = next(path for path in (folder, *folder.parents) if path.exists())
         writable = os.access(place, os.W_OK)

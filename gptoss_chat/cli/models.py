@@ -38,6 +38,7 @@ def list_(json_: Json = False) -> None:
 def show(model: Annotated[str | None, typer.Argument(help="As --model.")] = None, json_: Json = False) -> None:
     """What a model is made of."""
     from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import fits
     from gptoss_chat.paths import Paths
     from gptoss_chat.settings import load_settings
 
@@ -58,7 +59,7 @@ def show(model: Annotated[str | None, typer.Argument(help="As --model.")] = None
         "attention": f"{spec.q_heads} query and {spec.kv_heads} key-value heads of {spec.head_dim}",
         "vocabulary": f"{spec.vocab:,}",
         "context": f"{spec.context_limit:,} tokens, {spec.kv_bytes_per_token / 1024:.1f} KiB of cache each",
-        "memory": catalog.fits(entry).sentence,
+        "memory": fits(entry).sentence,
     }
     for name, fact in facts.items():
         print(f"{name:10} {printable(str(fact))}")
@@ -81,21 +82,22 @@ def use(model: str) -> None:
 @app.command()
 def pull(repository: str) -> None:
     """Download a model from the Hugging Face hub; an interrupted download goes on where it stopped."""
-    from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import fits
+    from gptoss_chat.catalog.pull import pull as fetch
 
-    entry = catalog.pull(repository, lambda line: print(printable(line), file=sys.stderr))
+    entry = fetch(repository, lambda line: print(printable(line), file=sys.stderr))
     print(f"{printable(entry.name)} is here: {entry.folder}")
     print(f"Use it with: gptoss-chat models use {printable(entry.name)}")
-    print(catalog.fits(entry).sentence)
+    print(fits(entry).sentence)
 
 
 def _row(entry: Any) -> dict[str, Any]:
-    from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import fits
 
     return {
         "name": entry.name,
         "source": entry.source,
         "folder": str(entry.folder),
         "weight_gib": round(entry.weight_bytes / 2**30, 3),
-        "memory": catalog.fits(entry).sentence,
+        "memory": fits(entry).sentence,
     }

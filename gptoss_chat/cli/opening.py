@@ -164,18 +164,18 @@ def _loader(entry: ModelEntry, settings: Settings, *, tell: bool = False) -> Loa
 
     Raises MemoryLimitError, CheckpointError, or UsageError for a device that does not serve.
     """
-    from gptoss_chat.chat.loading import model_loader
-
-    limit = settings.gpu_memory_gib
-    load = model_loader(
-        entry.name,
-        entry.folder,
-        cache_bytes=int(settings.cache_gib * 2**30),
-        device=settings.device,
-        gpu_bytes=None if limit is None else int(limit * 2**30),
-    )
 
     def checked(progress: Callable[[float], None]) -> LoadedModel:
+        from gptoss_chat.chat.loading import model_loader
+
+        limit = settings.gpu_memory_gib
+        load = model_loader(
+            entry.name,
+            entry.folder,
+            cache_bytes=int(settings.cache_gib * 2**30),
+            device=settings.device,
+            gpu_bytes=None if limit is None else int(limit * 2**30),
+        )
         warned = _memory_warning(entry)  # before, when its own pages are not yet counted as taken
         loaded = load(progress)
         if loaded.gpu_bytes:
@@ -193,11 +193,11 @@ def _memory_warning(entry: ModelEntry, gpu_bytes: int = 0) -> str:
 
     Raises MemoryLimitError.
     """
-    from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import fits, too_big
 
-    report = catalog.fits(entry, gpu_bytes)
+    report = fits(entry, gpu_bytes)
     if not report.ok:
-        raise catalog.too_big(report)
+        raise too_big(report)
     return report.sentence if report.warning else ""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.config.fields import BY_NAME
-from gptoss_chat.engine.types import SamplingParams
+from gptoss_chat.engine.sampling import SamplingParams
 from gptoss_chat.errors import CheckpointError, UsageError
 from gptoss_chat.model.route import parse_route
 

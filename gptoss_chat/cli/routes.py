@@ -183,6 +183,7 @@ def _model_of(chosen: str | None, settings: Settings) -> ModelOf:
 def _scored(model: str | None, settings: Settings) -> Routes:
     """Run a text from stdin through the model, without harmony around it and without an answer."""
     from gptoss_chat import catalog
+    from gptoss_chat.catalog.memory import fits, too_big
     from gptoss_chat.chat.loading import model_loader
     from gptoss_chat.cli.oneshot import piped_stdin
     from gptoss_chat.engine.types import Finished, GenerateRequest, SamplingParams
@@ -192,9 +193,9 @@ def _scored(model: str | None, settings: Settings) -> Routes:
     if not text:
         raise UsageError("There is no text on stdin.", "Pipe one in: gptoss-chat routes - < text.txt")
     entry = catalog.find(model, settings)
-    report = catalog.fits(entry)
+    report = fits(entry)
     if not report.ok:
-        raise catalog.too_big(report)
+        raise too_big(report)
     loaded = model_loader(
         entry.name, entry.folder, cache_bytes=int(settings.cache_gib * 2**30), device=settings.device
     )(lambda _: None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,13 @@ _QUOTES = re.compile(r'"""|' + "'''")
 def read_config(paths: Paths) -> dict[str, Any]:
     """What config.toml holds, unchecked; nothing when there is none. Raises SettingsError."""
     try:
-        return tomllib.loads(paths.config_file.read_text(encoding="utf-8"))
+        text = paths.config_file.read_text(encoding="utf-8")
+        import tomllib  # most people have no file: the first frame does not wait for the parser
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, or no UTF-8
         raise SettingsError(
             f"{paths.config_file} is no valid TOML: {error}.", "Mend that line, or move the file away."
         ) from error

@@ -1,6 +1,5 @@
 """The history: a conversation tree in SQLite that overwrites nothing; it knows nothing of models or screens."""
 
-from gptoss_chat.history.routes import StoredRouting, decode_routes, encode_routes, with_draws_of
 from gptoss_chat.history.store import Store
 from gptoss_chat.history.values import HIT_END, HIT_START, Conversation, Hit, Listed, Node, ToolCall
 
@@ -12,9 +11,5 @@ __all__ = [
     "Listed",
     "Node",
     "Store",
-    "StoredRouting",
     "ToolCall",
-    "decode_routes",
-    "encode_routes",
-    "with_draws_of",
 ]

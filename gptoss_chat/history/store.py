@@ -13,15 +13,16 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gptoss_chat.errors import HistoryError
-from gptoss_chat.history import listing, merging
-from gptoss_chat.history.database import is_damage, note_damage, open_database, told
-from gptoss_chat.history.merging import Taken
+from gptoss_chat.history import listing
 from gptoss_chat.history.owner import is_alive, own_name
 from gptoss_chat.history.rows import node_of, pack, put_calls, storable
 from gptoss_chat.history.values import Conversation, Hit, Incoming, Listed, Node, ToolCall
+
+if TYPE_CHECKING:
+    from gptoss_chat.history.merging import Taken
 
 _NODE = (
     "id, conversation_id, parent_id, role, text, reasoning, raw_ids, status, model, effort, usage, created, sampling, "
@@ -244,8 +245,10 @@ class Store:
 
     def take_in(self, incoming: Incoming) -> Taken:
         """Add a conversation from elsewhere, or what it has gained to the one of its id: all of it or nothing."""
+        from gptoss_chat.history.merging import take_in
+
         with self._write() as db:
-            return merging.take_in(db, incoming)
+            return take_in(db, incoming)
 
     def leaf_under(self, node_id: str) -> str:
         """The end of the branch that was written last under `node_id`."""
@@ -315,6 +318,8 @@ class Store:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
+            from gptoss_chat.history.database import open_database  # the first frame does not wait for it
+
             opened = open_database(self._path)
             self._connection, self.notice = opened.connection, opened.notice
             self._settle_abandoned()
@@ -338,6 +343,8 @@ class Store:
             try:
                 yield self._opened()
             except sqlite3.Error as error:
+                from gptoss_chat.history.database import is_damage, note_damage, told
+
                 if is_damage(error):
                     note_damage(self._path)
                 raise told(error, self._path) from error

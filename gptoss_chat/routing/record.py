@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from gptoss_chat.errors import HistoryError
 from gptoss_chat.harmony import HarmonyEncoding
-from gptoss_chat.history import Node, Store, decode_routes
-from gptoss_chat.history.routes import Routing
+from gptoss_chat.history import Node, Store
+from gptoss_chat.history.routes import Routing, decode_routes
 from gptoss_chat.model.route import NO_EXPERT
 from gptoss_chat.routing.tokens import TEXT, channels_of, reply_places, spelling, texts_of
 

@@ -15,11 +15,9 @@ from textual.widgets import TextArea
 from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.errors import SettingsError
 from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
-from gptoss_chat.tui.commands import ASKED, COMMANDS
 from gptoss_chat.tui.desk import in_force
 from gptoss_chat.tui.key_map import KeyMap, key_of
 from gptoss_chat.tui.screens.chat import ChatScreen
-from gptoss_chat.tui.screens.help import KeysScreen
 
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
@@ -101,6 +99,8 @@ class ChatApp(App[None]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: the same actions as the keys, and the commands that ask for something; over another screen than
         the chat, what holds everywhere."""
+        from gptoss_chat.tui.commands import ASKED, COMMANDS
+
         chat = screen if isinstance(screen, ChatScreen) else None
         for action in self.key_map.actions:
             if action.in_palette and (chat is not None or action.name.startswith("app.")):
@@ -117,6 +117,8 @@ class ChatApp(App[None]):
 
     def action_keys(self) -> None:
         """The key screen; again: back. A key that the person chose is heard here also while that screen is there."""
+        from gptoss_chat.tui.screens.help import KeysScreen
+
         if isinstance(self.screen, KeysScreen):
             self.screen.dismiss()
         else:

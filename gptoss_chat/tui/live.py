@@ -8,20 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from gptoss_chat.chat.events import (
-    AnswerDelta,
-    Prefilling,
-    ReasoningDelta,
-    Routed,
-    ToolCallDelta,
-    ToolNotice,
-    ToolUse,
-    TurnEvent,
-    TurnFinished,
-)
 from gptoss_chat.chat.turn import Turn
+
+if TYPE_CHECKING:  # the first frame does not wait for what a turn tells
+    from gptoss_chat.chat.events import Prefilling, Routed, ToolUse, TurnEvent, TurnFinished
 
 RATE_WINDOW_S = 2.0
 
@@ -94,6 +86,17 @@ class LiveReply:
 
     def take(self, events: Iterable[TurnEvent]) -> Progress:
         """Fold `events` in and return what they added."""
+        from gptoss_chat.chat.events import (
+            AnswerDelta,
+            Prefilling,
+            ReasoningDelta,
+            Routed,
+            ToolCallDelta,
+            ToolNotice,
+            ToolUse,
+            TurnFinished,
+        )
+
         answer: list[str] = []
         reasoning: list[str] = []
         routed: list[Routed] = []

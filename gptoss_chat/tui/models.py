@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from gptoss_chat.chat.loading import Loader
-from gptoss_chat.engine.types import SamplingParams
+if TYPE_CHECKING:
+    from gptoss_chat.chat.loading import Loader
+    from gptoss_chat.engine.sampling import SamplingParams
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gptoss_chat.errors import GptossChatError
 from gptoss_chat.text import printable
 
 # Everything that str.splitlines takes for a line break but Markdown does not.
@@ -32,3 +33,10 @@ def visible_in_place(line: str) -> str:
 def literally(text: str) -> re.Pattern[str]:
     """What finds `text` itself; the letters' case does not matter."""
     return re.compile(re.escape(text), re.IGNORECASE)
+
+
+def error_text(error: Exception) -> str:
+    """One sentence and its remedy; an error that is not ours is named, never dumped."""
+    if isinstance(error, GptossChatError):
+        return visible_lines(str(error))
+    return visible_lines(f"Something went wrong ({type(error).__name__}: {error}). /regenerate tries again.")

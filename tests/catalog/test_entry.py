@@ -104,7 +104,7 @@ def test_memory_is_compared_in_numbers(
 ) -> None:
     """More weights than memory is slow but runs; what can't stay on disk has to fit."""
     found = entry.find(str(write_model(tmp_path / "big")), Settings())
-    big = entry.ModelEntry("big", found.folder, "folder", 13 * 2**30, found.spec)
+    big = entry.ModelEntry("big", found.folder, "folder", 13 * 2**30)
     monkeypatch.setattr(memory, "machine_memory", lambda: (64 * 2**30, int(free_gib * 2**30)))
     report = memory.fits(big)
     assert (report.ok, report.warning) == (ok, warning)

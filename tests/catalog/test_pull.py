@@ -27,8 +27,8 @@ PULL = """
 import sys
 from huggingface_hub import constants
 constants.DOWNLOAD_CHUNK_SIZE = 2**16
-from gptoss_chat import catalog
-entry = catalog.pull(sys.argv[1], lambda line: print(line, file=sys.stderr))
+from gptoss_chat.catalog.pull import pull
+entry = pull(sys.argv[1], lambda line: print(line, file=sys.stderr))
 print(entry.name, entry.weight_bytes, entry.spec.experts, entry.source, sep="|")
 """
 

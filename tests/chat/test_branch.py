@@ -17,7 +17,8 @@ from gptoss_chat.engine.engine import Engine
 from gptoss_chat.engine.types import SamplingParams
 from gptoss_chat.errors import HistoryError, UsageError
 from gptoss_chat.harmony import HarmonyEncoding
-from gptoss_chat.history import Store, decode_routes
+from gptoss_chat.history import Store
+from gptoss_chat.history.routes import decode_routes
 from gptoss_chat.model.route import parse_route
 from tests.chat.conftest import MakeSession, finish
 from tests.engine.conftest import PAGE_BYTES

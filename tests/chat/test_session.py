@@ -16,7 +16,8 @@ from gptoss_chat.chat.turn import TurnOptions
 from gptoss_chat.engine.types import FinishReason, SamplingParams
 from gptoss_chat.errors import CheckpointError, HistoryError, UsageError
 from gptoss_chat.harmony import HarmonyEncoding
-from gptoss_chat.history import Store, decode_routes
+from gptoss_chat.history import Store
+from gptoss_chat.history.routes import decode_routes
 from tests.chat.conftest import MakeSession, finish
 from tests.scripted import ScriptedEngine, scripted_loader
 

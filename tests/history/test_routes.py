@@ -10,7 +10,7 @@ import pytest
 
 from gptoss_chat.engine.types import RouteRecord
 from gptoss_chat.errors import HistoryError
-from gptoss_chat.history import decode_routes, encode_routes
+from gptoss_chat.history.routes import decode_routes, encode_routes
 
 
 def record(tokens: int) -> RouteRecord:

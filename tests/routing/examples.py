@@ -6,7 +6,8 @@ import numpy as np
 
 from gptoss_chat.engine.types import RouteRecord
 from gptoss_chat.harmony import HarmonyEncoding
-from gptoss_chat.history import Store, encode_routes
+from gptoss_chat.history import Store
+from gptoss_chat.history.routes import encode_routes
 from gptoss_chat.routing import Routes, routes_of
 from tests.encodings import byte_encoding
 

@@ -12,20 +12,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import SuspendNotSupported
 from textual.widgets import TextArea
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.tui.attachments import attachments_of, with_attachments
-from gptoss_chat.tui.commands import Asked, as_prompt, command_in
-from gptoss_chat.tui.completion import Candidate, candidates
 from gptoss_chat.tui.models import ModelShelf
-from gptoss_chat.tui.screens.line import RecallScreen
+from gptoss_chat.tui.plain import error_text
 from gptoss_chat.tui.screens.splitting import SplittingScreen
-from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.commands import Asked
+    from gptoss_chat.tui.completion import Candidate
 
 COUNT_AFTER_S = 0.12  # of quiet: counting every key of a long prompt would be in the way of the typist
 
@@ -64,6 +65,8 @@ class AskingScreen(SplittingScreen):
 
     def on_prompt_sent(self, event: Prompt.Sent) -> None:
         """Enter: run a command, or ask. The session queues what is asked behind what is being written."""
+        from gptoss_chat.tui.commands import command_in
+
         self.notice.hide()
         asked = command_in(event.text)
         if asked is not None and event.edited is None:
@@ -73,6 +76,9 @@ class AskingScreen(SplittingScreen):
 
     @work(group="asking")
     async def _ask(self, text: str, edited: str | None) -> None:
+        from gptoss_chat.tui.attachments import with_attachments
+        from gptoss_chat.tui.commands import as_prompt
+
         pane, panes = self.pane, list(self.panes) if self.comparing and edited is None else [self.pane]
         try:
             whole = await asyncio.to_thread(with_attachments, as_prompt(text))
@@ -103,6 +109,8 @@ class AskingScreen(SplittingScreen):
     @work(exclusive=True, group="typing")
     async def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Offer completions, and say how long the prompt is."""
+        from gptoss_chat.tui.commands import command_in
+
         pane = next((pane for pane in self.panes if pane.prompt is event.text_area), self.pane)
         prompt = pane.prompt
         text, before = prompt.text, prompt.text_before_cursor()
@@ -120,9 +128,13 @@ class AskingScreen(SplittingScreen):
         prompt.border_subtitle = size.line(self.context_left)
 
     def _candidates(self, before: str) -> list[Candidate]:
+        from gptoss_chat.tui.completion import candidates
+
         return candidates(before, self.shelf.names, self.preset_names)
 
     def _measure(self, text: str) -> Size:
+        from gptoss_chat.tui.attachments import attachments_of
+
         count = self.session.count_tokens
         try:
             files = tuple((file.name, count(file.text)) for file in attachments_of(text))
@@ -135,6 +147,7 @@ class AskingScreen(SplittingScreen):
     @work(group="ask")
     async def action_recall(self) -> None:
         """Search all earlier prompts."""
+        from gptoss_chat.tui.screens.line import RecallScreen
 
         def find(query: str) -> list[str]:
             with contextlib.suppress(GptossChatError):  # a history that can't be read has been told of already

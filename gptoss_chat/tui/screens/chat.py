@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.binding import Binding
@@ -14,16 +15,17 @@ from gptoss_chat.chat.turn import Effort
 from gptoss_chat.errors import GptossChatError, UsageError
 from gptoss_chat.model.route import parse_route
 from gptoss_chat.tui.colours import THEMES
-from gptoss_chat.tui.commands import COMMANDS, Asked
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
 from gptoss_chat.tui.plain import visible
-from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.screens.transfer import TransferScreen
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
-from gptoss_chat.tui.widgets.message import error_text
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.commands import Asked
+from gptoss_chat.tui.plain import error_text
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
@@ -116,13 +118,15 @@ class ChatScreen(TransferScreen):
     @work(group="ask")
     async def action_ask_command(self, name: str) -> None:
         """Ask for what a command takes, and carry it out: what is in the prompt stays there."""
+        from gptoss_chat.tui.commands import COMMANDS, Asked
+        from gptoss_chat.tui.screens.line import LineScreen
+        from gptoss_chat.tui.screens.setting import ChoiceScreen
+
         command = next(command for command in COMMANDS if command.name == name)
         words: Sequence[str] = command.words
         if name in ("model", "preset"):
             words = await asyncio.to_thread(self.shelf.names if name == "model" else self.preset_names)
         if words:
-            from gptoss_chat.tui.screens.setting import ChoiceScreen
-
             screen: ModalScreen[str | None] = ChoiceScreen(command.help, words, words[0], lambda _: None)
         else:
             screen = LineScreen(f"/{name} {command.argument}: {command.help}", "")

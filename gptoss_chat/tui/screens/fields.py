@@ -24,9 +24,8 @@ from gptoss_chat.tui.colours import THEMES, theme_name
 from gptoss_chat.tui.desk import Desk
 from gptoss_chat.tui.key_map import take_key_of_opener
 from gptoss_chat.tui.models import ModelShelf
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.screens.setting import ChoiceScreen, ValueScreen
-from gptoss_chat.tui.widgets.message import error_text
 
 TYPED = "As typed"  # what an error of a value names as its place
 FLAG = ("true", "false")

@@ -11,13 +11,11 @@ from textual import work
 
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.key_map import key_of
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Title
-from gptoss_chat.tui.screens.line import LineScreen
 from gptoss_chat.tui.screens.messages import MessagesScreen
 from gptoss_chat.tui.screens.panes import LIST_FROM_COLUMNS
 from gptoss_chat.tui.widgets.conversations import ConversationList
-from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
 
 
@@ -112,6 +110,8 @@ class ListingScreen(MessagesScreen):
 
     @work(group="ask")
     async def _ask_title(self, title: Title) -> None:
+        from gptoss_chat.tui.screens.line import LineScreen
+
         text = await self.app.push_screen_wait(LineScreen("Title of the conversation", title.text))
         if text:
             self._change(self.session.store.rename, title.conversation_id, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from textual import work
 
@@ -11,8 +12,10 @@ from gptoss_chat.tui.fences import code_blocks
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.reading import Entry, switch_version, take_back
 from gptoss_chat.tui.screens.talk import TalkScreen
-from gptoss_chat.tui.widgets.heading import CopyWanted, EditWanted, VersionWanted
-from gptoss_chat.tui.widgets.message import error_text
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.widgets.heading import CopyWanted, EditWanted, VersionWanted
+from gptoss_chat.tui.plain import error_text
 
 
 class MessagesScreen(TalkScreen):

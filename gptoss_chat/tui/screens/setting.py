@@ -18,8 +18,7 @@ from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.tui.plain import visible, visible_in_place
-from gptoss_chat.tui.widgets.message import error_text
+from gptoss_chat.tui.plain import error_text, visible, visible_in_place
 from gptoss_chat.tui.widgets.prompt import NEW_LINE_KEYS
 
 

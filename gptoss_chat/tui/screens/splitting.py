@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import work
 
 from gptoss_chat.chat.turn import Turn
-from gptoss_chat.tui.arrangement import Arrangement, Asking, Place
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.screens.listing import ListingScreen
-from gptoss_chat.tui.screens.tree import Chosen, TreeScreen
 from gptoss_chat.tui.shares import beside, fit_stacked, halved, without
-from gptoss_chat.tui.tree import tree_lines
 from gptoss_chat.tui.widgets.divider import Divider
 from gptoss_chat.tui.widgets.pane import Pane
 from gptoss_chat.tui.widgets.pane_heading import PaneHeading
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.arrangement import Arrangement, Asking
+    from gptoss_chat.tui.screens.tree import Chosen
 
 
 class SplittingScreen(ListingScreen):
@@ -52,6 +54,8 @@ class SplittingScreen(ListingScreen):
 
     def keep_arrangement(self) -> None:
         """Note the panes, once they have stood still for a moment; an empty chat leaves what was noted as it is."""
+        from gptoss_chat.tui.arrangement import Arrangement, Place
+
         places = tuple(
             Place(pane.conversation_id, pane.leaf_id, pane.share, self.asking_of(pane)) for pane in self.panes
         )
@@ -91,6 +95,9 @@ class SplittingScreen(ListingScreen):
     @work(group="panes")
     async def action_tree(self) -> None:
         """Show the conversation's tree, and go where is chosen."""
+        from gptoss_chat.tui.screens.tree import TreeScreen
+        from gptoss_chat.tui.tree import tree_lines
+
         pane = self.pane
         if pane.conversation_id is None:
             pane.notice.show("This conversation has no message yet.")

@@ -21,22 +21,26 @@ from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.figures import status_of, waiting_for
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.live import LiveReplies, LiveReply, Progress
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.reading import TITLES_SHOWN, Entry, Read, read_branch, read_titles
-from gptoss_chat.tui.screens.consent import Consents
 from gptoss_chat.tui.screens.panes import PanesScreen
-from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
 from gptoss_chat.tui.widgets.status import StatusLine
 
 if TYPE_CHECKING:
     from gptoss_chat.chat.session import Session
+    from gptoss_chat.tui.screens.consent import Consents
 
 POLL_S = 0.06  # text of this long is drawn in one go
 # Keys wait for a frame of new text: while they come, and TYPING_S after, there is one in FOLLOW_S at most.
 TYPING_S = 0.5
 FOLLOW_S = 0.4
-LATE = ("gptoss_chat.tui.widgets.answer", "gptoss_chat.tui.widgets.routing")  # too slow for the first frame
+LATE = (  # the first frame does without them
+    "gptoss_chat.tui.widgets.message",
+    "gptoss_chat.tui.widgets.answer",
+    "gptoss_chat.tui.widgets.routing",
+    "gptoss_chat.tui.screens.consent",
+)
 
 
 class TalkScreen(PanesScreen):
@@ -58,7 +62,7 @@ class TalkScreen(PanesScreen):
         self.live = LiveReplies()
         super().__init__(self.new_pane(options, conversation_id, unfolded=show_reasoning))
         self._clock = clock
-        self.consents = Consents(clock)
+        self.consents: Consents | None = None  # no tool is called before the model is there
         self.order = asyncio.Lock()  # one change of the history at a time, in the order asked for
         self.titles_shown = TITLES_SHOWN
         self._maps_ready = False
@@ -106,12 +110,12 @@ class TalkScreen(PanesScreen):
         """Take text at once; the history is read, and the model loaded, after the first frame."""
         self.lay_out()
         self._show_status()
-        self.set_interval(POLL_S, self._poll)
         # The refresh that follows is the first frame; what comes after it may take its time.
         self.call_after_refresh(self.set_timer, 0.01, self._prepare)
 
     @work(group="start")
     async def _prepare(self) -> None:
+        self.set_interval(POLL_S, self._poll)
         async with self.order:
             await self.reopen()
             for pane in self.panes:  # whatever is open by now: keys may have come before
@@ -119,6 +123,9 @@ class TalkScreen(PanesScreen):
             await self.reload_titles()
         for name in LATE:
             await asyncio.to_thread(importlib.import_module, name)
+        from gptoss_chat.tui.screens.consent import Consents
+
+        self.consents = Consents(self._clock)
         self._maps_ready = True
         for pane in self.panes:
             await self.give_map(pane)
@@ -152,7 +159,9 @@ class TalkScreen(PanesScreen):
         if any(progress.finished is not None for _, progress in told):
             self.refresh_titles()
         self._show_status()
-        if follow and not self.order.locked():  # what was asked is on the screen before the model asks back
+        if (
+            self.consents is not None and follow and not self.order.locked()
+        ):  # what was asked is on the screen before the model asks back
             self.consents.look(self.app, self.live, self._place_of)
         self._tell()
         self.keep_arrangement()

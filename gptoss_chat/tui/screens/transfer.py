@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from gptoss_chat.errors import GptossChatError
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.reading import leads_to_leaf
-from gptoss_chat.tui.screens.line import PathScreen
 from gptoss_chat.tui.screens.tuning import TuningScreen
-from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
 
 if TYPE_CHECKING:  # the first frame does not wait for the formats
@@ -73,6 +71,7 @@ class TransferScreen(TuningScreen):
 
     async def _path(self, pane: Pane, question: str, typed: str, name: str) -> Path | None:
         from gptoss_chat.tui.exporting import path_of
+        from gptoss_chat.tui.screens.line import PathScreen
 
         asked: str | None = typed
         if not typed:
@@ -107,6 +106,8 @@ class TransferScreen(TuningScreen):
     async def import_conversations(self, typed: str) -> None:
         """Take in the file at the path that was typed; with none, ask for one."""
         pane = self.pane
+        from gptoss_chat.tui.screens.line import PathScreen
+
         asked: str | None = typed
         if not typed:
             asked = await self.app.push_screen_wait(PathScreen("Import conversations from", ""))

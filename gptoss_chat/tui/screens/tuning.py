@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 
@@ -15,13 +15,14 @@ from gptoss_chat.config.fields import BY_NAME, PRESET_NAMES
 from gptoss_chat.config.values import Settings
 from gptoss_chat.errors import GptossChatError
 from gptoss_chat.settings import NO_PRESET
-from gptoss_chat.tui.arrangement import Asking
 from gptoss_chat.tui.desk import Desk, InForce, in_force, under_preset, with_setting
-from gptoss_chat.tui.models import FoundModel
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.screens.asking import AskingScreen
-from gptoss_chat.tui.widgets.message import error_text
 from gptoss_chat.tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.arrangement import Asking
+    from gptoss_chat.tui.models import FoundModel
 
 
 class TuningScreen(AskingScreen):
@@ -36,6 +37,8 @@ class TuningScreen(AskingScreen):
 
     def asking_of(self, pane: Pane) -> Asking:
         """What the panes file holds of its settings: a preset by its name, so that it follows config.toml."""
+        from gptoss_chat.tui.arrangement import Asking
+
         preset, began_under = pane.preset, self._began_under
         name, usual_name = (held.name if held is not None else "" for held in (preset, began_under))
         usual = preset.given if preset is not None else self.usual

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Static
 
-from gptoss_chat.tui.completion import Candidate
 from gptoss_chat.tui.plain import visible
+
+if TYPE_CHECKING:
+    from gptoss_chat.tui.completion import Candidate
 
 ROWS = 8
 

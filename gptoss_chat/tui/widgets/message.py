@@ -11,10 +11,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from gptoss_chat.errors import GptossChatError
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.live import LiveReply
-from gptoss_chat.tui.plain import literally, visible_lines
+from gptoss_chat.tui.plain import error_text, literally, visible_lines
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.calls import Calls, live_lines, stored_lines
 from gptoss_chat.tui.widgets.heading import Heading
@@ -201,10 +200,3 @@ def _answer(text: str) -> Answer:
     from gptoss_chat.tui.widgets.answer import Answer
 
     return Answer(text)
-
-
-def error_text(error: Exception) -> str:
-    """One sentence and its remedy; an error that is not ours is named, never dumped."""
-    if isinstance(error, GptossChatError):
-        return visible_lines(str(error))
-    return visible_lines(f"Something went wrong ({type(error).__name__}: {error}). /regenerate tries again.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,13 +19,15 @@ from textual.widgets import Static
 
 from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.reading import Entry
-from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
+
+if TYPE_CHECKING:  # an empty transcript does not wait for it
+    from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
+
+    MessageWidget = UserMessage | ReplyMessage
 
 MOUNTED = 8  # opening a conversation costs what mounting these costs
 SLACK = 18  # pruned only beyond MOUNTED + SLACK, so that pruning is rare
 STEP = 20
-
-MessageWidget = UserMessage | ReplyMessage
 
 
 class EarlierRow(Static, can_focus=True):
@@ -96,18 +99,25 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def reply(self, node_id: str) -> ReplyMessage | None:
         """The mounted reply of that row."""
-        found = (w for w in reversed(self._widgets) if isinstance(w, ReplyMessage) and w.entry.node_id == node_id)
-        return next(found, None)
+        return next((widget for widget in self._replies if widget.entry.node_id == node_id), None)
 
     @property
     def following(self) -> list[ReplyMessage]:
         """The mounted replies that are being written."""
-        return [widget for widget in self._widgets if isinstance(widget, ReplyMessage) and widget.live is not None]
+        return [widget for widget in self._replies if widget.live is not None]
 
     @property
     def last_reply(self) -> ReplyMessage | None:
         """The newest reply."""
-        return next((w for w in reversed(self._widgets) if isinstance(w, ReplyMessage)), None)
+        return self._replies[-1] if self._replies else None
+
+    @property
+    def _replies(self) -> list[ReplyMessage]:
+        if not self._widgets:
+            return []
+        from gptoss_chat.tui.widgets.message import ReplyMessage
+
+        return [widget for widget in self._widgets if isinstance(widget, ReplyMessage)]
 
     @property
     def picked(self) -> Entry | None:
@@ -269,11 +279,12 @@ class Transcript(VerticalScroll, can_focus=False):
     def fold(self, *, unfolded: bool) -> None:
         """Fold or unfold every reasoning, now and from now on."""
         self.unfolded = unfolded
-        for widget in self._widgets:
-            if isinstance(widget, ReplyMessage):
-                widget.reasoning.unfolded = unfolded
+        for widget in self._replies:
+            widget.reasoning.unfolded = unfolded
 
     def _widget(self, entry: Entry) -> MessageWidget:
+        from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
+
         widget: MessageWidget
         if entry.role == "user":
             widget = UserMessage(entry)
