@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool
 from gptoss_chat.model.route import Route
 from gptoss_chat.model.spec import ModelSpec
@@ -56,13 +57,15 @@ class FilledModel:
         all_logits: bool = False,
         steering: Any = None,
         entropy_out: Tensor | None = None,
+        sums: ScoreSums | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See LanguageModel; pretended tokens are routed to expert 0 and followed by token 0."""
         T, spec = len(ids_T), self.spec
         if not self.filling or T == 1:
             return self._model.forward(
-                ids_T, start, page_table_N, kv, all_logits=all_logits, steering=steering, entropy_out=entropy_out
-            )
+                ids_T, start, page_table_N, kv,
+                all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums,
+            )  # fmt: skip
         for number in range(start // PAGE_TOKENS, (start + T - 1) // PAGE_TOKENS + 1):
             first = max(0, start - number * PAGE_TOKENS)
             for pool_PSGC in (*kv.k, *kv.v):

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gptoss_chat.engine.cache import CachedSequence, CacheFullError, KVCache, pages_for
 from gptoss_chat.engine.protocol import LanguageModel
+from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.device_errors import device_error
 from gptoss_chat.model.route import Route
 
@@ -57,8 +58,11 @@ class Decoder:
         """
         return min((start // self._chunk + 1) * self._chunk, limit)
 
-    def forward(self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None) -> Tensor:
-        """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]).
+    def forward(
+        self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None, sums: ScoreSums | None = None
+    ) -> Tensor:
+        """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]), and fills in their `sums` where
+        the model has them.
 
         Raises CacheFullError; DeviceMemoryError and DeviceLostError for a GPU.
         """
@@ -67,7 +71,7 @@ class Decoder:
         entropy_TL = torch.full((len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16)
         try:
             logits_V, experts_TLK, weights_TLK = self._model.forward(
-                ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL
+                ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL, sums=sums
             )
         except RuntimeError as error:
             if (told := device_error(error)) is None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
+from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.route import Route
 
 PAGE_TOKENS = 32
@@ -68,11 +69,13 @@ class LanguageModel(Protocol[KV]):
         all_logits: bool = False,
         steering: Any = None,
         entropy_out: Tensor | None = None,
+        sums: ScoreSums | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run tokens start .. start+T through the model, writing their keys and values through `page_table` (int32).
 
         Returns the last token's logits (float32 [V]), and every token's experts (uint8 [T, L, K]) and their weights
         (float16 [T, L, K]). `steering` is what `steering_for` made: its `width` is K then. `entropy_out` (float16 [T, L]) is
-        filled with the entropy of the router's choice over all experts, in bits.
+        filled with the entropy of the router's choice over all experts, in bits. `sums` is filled in where the model has them
+        sooner than whoever asks would.
         """
         ...

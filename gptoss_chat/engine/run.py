@@ -118,7 +118,9 @@ class Run:
     def _advance(self, sequence: CachedSequence) -> FinishReason | None:
         start, sampling = sequence.length, self._request.sampling
         steering = self._steering if start >= self._request.record_from else None
-        logits_V = self._decoder.forward(sequence, self._ids[start : self._end(start)], steering)
+        assert self._sampler is not None
+        sums = self._sampler.sums()
+        logits_V = self._decoder.forward(sequence, self._ids[start : self._end(start)], steering, sums)
         if not self._generated:
             self._tell_progress(sequence)
         whole = sequence.length == len(self._ids)
@@ -132,8 +134,7 @@ class Run:
             return FinishReason.LENGTH
         if sequence.length == self._decoder.context_limit:
             return FinishReason.CONTEXT
-        assert self._sampler is not None
-        sample = self._drawn = self._sampler.sample(logits_V, sequence.length)
+        sample = self._drawn = self._sampler.sample(logits_V, sequence.length, sums)
         self._last_s = self._clock()
         if not self._generated:
             self._first_s = self._last_s

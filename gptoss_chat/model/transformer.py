@@ -18,6 +18,7 @@ from gptoss_chat.kernels import backend, backend_name, cuda, ops
 from gptoss_chat.kernels.cpu.library import Functions
 from gptoss_chat.kernels.cpu.step import Step
 from gptoss_chat.kernels.int8 import Int8Matrix
+from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.decode_graph import DecodeGraph, Inputs, Recorder, cuda_recorder
 from gptoss_chat.model.host_step import host_step
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool, new_pool
@@ -145,6 +146,7 @@ class Transformer:
         all_logits: bool = False,
         steering: RouterSteering | None = None,
         entropy_out: Tensor | None = None,
+        sums: ScoreSums | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
 
@@ -153,15 +155,15 @@ class Transformer:
         with all_logits) and the routing of all: experts uint8 [T, L, K], most likely first, weights float16 [T, L, K].
         `steering` changes the router's scores; the routing is what came of it, K the most that a layer chose (or the model's
         own K), and places that a layer leaves empty hold NO_EXPERT and weight 0. `entropy_out` (float [T, L]) is filled with
-        the entropy in bits of the router's softmax over all experts.
+        the entropy in bits of the router's softmax over all experts, `sums` with those of the last token's logits where a device
+        has them.
         """
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
         if len(x_TD) == 1 and steering is None and not all_logits:
-            inputs = x_TD, rope_TC, page_table_N, start
-            step = self._graph(kv, inputs) if self._record is not None else self._host_step(kv)
-            if step is not None:
-                logits_V, experts_LK, weights_LK, entropy_L = step.run(*inputs)
+            found = self._decoded((x_TD, rope_TC, page_table_N, start), kv, sums)
+            if found is not None:
+                logits_V, experts_LK, weights_LK, entropy_L = found
                 if entropy_out is not None:
                     entropy_out[0] = entropy_L
                 return logits_V, experts_LK[None].to(torch.uint8), weights_LK[None].to(torch.float16)
@@ -172,7 +174,11 @@ class Transformer:
         x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering)
         if not all_logits:
             x_TD, delta_TD = x_TD.narrow(0, -1, 1), delta_TD.narrow(0, -1, 1)
-        logits_TV = self._logits(x_TD, delta_TD).cpu()
+        logits_TV = self._logits(x_TD, delta_TD)
+        if sums is not None and not logits_TV.is_cpu:
+            factor_1 = logits_TV.new_full((1,), sums.factor)
+            sums.sums_3X = ops.part_sums(logits_TV.select(0, -1), factor_1).cpu()
+        logits_TV = logits_TV.cpu()
         ids, weights, entropies = ([layer[part] for layer in routing] for part in range(3))
         if steering is not None:
             ids = [_filled(layer, steering.width, NO_EXPERT) for layer in ids]
@@ -230,6 +236,25 @@ class Transformer:
             x_TD, delta_TD = _carried(x_TD, delta_TD, self._devices[-1])
         return ops.linear(ops.rms_norm(x_TD, self._norm_D, self.spec.eps, delta_TD), self._head_VD)
 
+    def _decoded(
+        self, inputs: tuple[Tensor, Tensor, Tensor, int], kv: KVPool, sums: ScoreSums | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """One token as one call, or as one recording: logits [V], experts [L, K], weights [L, K] and entropy [L], of the CPU.
+
+        None where neither can be.
+        """
+        if self._record is None:
+            step = self._host_step(kv)
+            return None if step is None else step.run(*inputs)
+        given = *inputs, 1.0 if sums is None else sums.factor
+        graph = self._graph(kv, given)
+        if graph is None:
+            return None
+        logits_V, sums_3X, *routing = graph.run(*given)
+        if sums is not None:
+            sums.sums_3X = sums_3X
+        return logits_V, routing[0], routing[1], routing[2]
+
     def _host_step(self, kv: KVPool) -> Step | None:
         """A decode step on `kv` as one compiled call, made at its first use; None where the operators have to run one by one."""
         functions = backend.functions if self.device is None else None
@@ -248,11 +273,12 @@ class Transformer:
         spec = self.spec
 
         def step(
-            x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor
-        ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor, factor_1: Tensor
+        ) -> tuple[Tensor, ...]:
             x_1D, delta_1D, routing = self._layers_pass(x_1D, rope_1C, page_table_N, position_1, kv)
             ids, weights, entropies = (torch.cat(parts) for parts in zip(*routing, strict=True))
-            return self._logits(x_1D, delta_1D)[0], ids, weights, entropies
+            logits_V = self._logits(x_1D, delta_1D)[0]
+            return logits_V, ops.part_sums(logits_V, factor_1), ids, weights, entropies
 
         try:
             graph = DecodeGraph(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gptoss_chat.kernels.part_sums import ScoreSums
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -71,6 +73,7 @@ class HashModel:
         all_logits: bool = False,
         steering: None = None,
         entropy_out: Tensor | None = None,
+        sums: ScoreSums | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         spec, tokens = self.spec, len(ids_T)
         if self.on_forward is not None:

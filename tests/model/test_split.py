@@ -17,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from gptoss_chat.engine.engine import Engine
 from gptoss_chat.engine.types import GenerateRequest, SamplingParams
 from gptoss_chat.kernels import backend
+from gptoss_chat.kernels.part_sums import PART, ScoreSums, part_sums
 from gptoss_chat.model.checkpoint import load_model
 from gptoss_chat.model.decode_graph import fields_of, slab_bytes
 from gptoss_chat.model.kv import new_pool
@@ -81,8 +82,11 @@ def test_recorded_steps_are_bit_equal_to_plain_ones(model: Transformer) -> None:
         model.forward(ids_T[:20], 0, table[:1], kv)
         for at in range(20, 40):
             entropy_TL = torch.empty(1, SPEC.layers, dtype=torch.float16)
-            found = model.forward(ids_T[at : at + 1], at, table[: at // 32 + 1], kv, entropy_out=entropy_TL)
-            outcomes.append((*found, entropy_TL))
+            sums = ScoreSums(factor=0.5 + at)
+            found = model.forward(ids_T[at : at + 1], at, table[: at // 32 + 1], kv, entropy_out=entropy_TL, sums=sums)
+            if sums.sums_3X is None:
+                sums.sums_3X = part_sums(found[0], sums.factor)
+            outcomes.append((*found, entropy_TL, sums.sums_3X))
         return outcomes
 
     plain = steps()
@@ -93,6 +97,19 @@ def test_recorded_steps_are_bit_equal_to_plain_ones(model: Transformer) -> None:
         for one, other in zip(found, want, strict=True):
             assert one.dtype == other.dtype
             assert torch.equal(one, other)
+
+
+def test_only_a_device_brings_sums_along(model: Transformer) -> None:
+    """The CPU's scores are summed up by whoever needs that."""
+    sums = ScoreSums(1.0)
+    for tokens in 1, 3:
+        model.forward(
+            token_ids(model.spec, tokens), 0, torch.zeros(1, dtype=torch.int32), model.new_kv_pool(1), sums=sums
+        )
+        assert sums.sums_3X is None
+    recorded_eagerly(model)
+    model.forward(token_ids(model.spec, 1), 0, torch.zeros(1, dtype=torch.int32), model.new_kv_pool(1), sums=sums)
+    assert sums.sums_3X is not None
 
 
 def test_engine_answers_alike_through_recorded_steps(model: Transformer) -> None:
@@ -189,11 +206,15 @@ def test_every_tensor_is_where_it_is_used(places: tuple[str, str, str], tokens: 
         kv = model.new_kv_pool(4)
         assert [layer.device.type for layer in kv.k] == ["cuda" if place == "g" else "cpu" for place in attention]
         steering = model.steering_for(parse_route("ban *:1; boost 1:2 0.5; pin 0:3; topk 2:2")) if steered else None
-        entropy_TL = torch.empty(tokens, SPEC.layers)
+        entropy_TL, sums = torch.empty(tokens, SPEC.layers), ScoreSums(2.0)
         logits_V, experts_TLK, weights_TLK = model.forward(
             torch.zeros(tokens, dtype=torch.int64), 3, torch.zeros(2, dtype=torch.int32), kv,
-            steering=steering, entropy_out=entropy_TL,
+            steering=steering, entropy_out=entropy_TL, sums=sums,
         )  # fmt: skip
+        if head == "g":
+            assert sums.sums_3X is not None
+            assert sums.sums_3X.device == CPU
+            assert tuple(sums.sums_3X.shape) == (3, -(-SPEC.vocab // PART))
     assert {logits_V.device, experts_TLK.device, weights_TLK.device} == {CPU}
     assert tuple(logits_V.shape) == (SPEC.vocab,)
     assert tuple(experts_TLK.shape) == tuple(weights_TLK.shape) == (tokens, SPEC.layers, SPEC.experts_per_token)
