@@ -182,8 +182,10 @@ async def test_sizes_are_shares_and_narrow_screens_stack(make_bench: MakeBench) 
         await pilot.resize_terminal(59, 14)
         await pilot.pause()
         assert (left.display, right.display) == (False, True)
+        await bench.until(pilot, lambda: right.heading.head.number == "2/2")  # which, and of how many
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
+        await bench.until(pilot, lambda: right.heading.head.number == "2")
         divider = bench.screen.query_one(Divider)
         before = left.size.width
         await pilot.mouse_down(divider, offset=Offset(0, 10))

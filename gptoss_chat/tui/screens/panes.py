@@ -187,7 +187,9 @@ class PanesScreen(Screen[None]):
 
     def show_heads(self) -> None:
         """A heading tells the panes apart; one alone needs none."""
-        for number, pane in enumerate(self.panes, start=1):
+        hidden = not all(pane.display for pane in self.panes)  # there is room for one at a time
+        for place, pane in enumerate(self.panes, start=1):
+            number = f"{place}/{len(self.panes)}" if hidden else f"{place}"
             pane.heading.display = len(self.panes) > 1
             settings = [pane.preset_shown] if pane.preset is not None else []
             settings += [f"{pane.options.effort} effort", *pane.changes_shown]

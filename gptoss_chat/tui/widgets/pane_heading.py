@@ -22,9 +22,9 @@ TITLE_LEAST_COMPARING = 6  # then the panes differ by their settings
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the line says. `settings` are what this pane asks with, most telling first."""
+    """What the line says. `settings` are what this pane asks with, most telling first; `number` is as it is shown."""
 
-    number: int = 1
+    number: str = "1"
     title: str = ""
     settings: tuple[str, ...] = ()
     active: bool = True
