@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from gptoss_chat.text import printable
+
+if TYPE_CHECKING:
+    from gptoss_chat.paths import Paths
 
 app = typer.Typer(help="The settings: flags over GPTOSS_CHAT_* variables over config.toml.", no_args_is_help=True)
 
@@ -28,8 +33,31 @@ def set_(name: str, value: str) -> None:
     from gptoss_chat.settings import parse_setting, write_setting
 
     paths = Paths.of_user()
-    write_setting(paths, name, parse_setting(name, value, "config set"))
+    parsed = parse_setting(name, value, "config set")
+    _check(paths, name, parsed)
+    write_setting(paths, name, parsed)
     print(f"{name} is set in {paths.config_file}.")
+
+
+def _check(paths: Paths, name: str, value: Any) -> None:
+    """Raises GptossChatError for what would only be refused at the next start."""
+    if name == "model":
+        from gptoss_chat import catalog
+        from gptoss_chat.settings import Settings
+
+        catalog.find(value, Settings())
+    elif name == "preset":
+        from gptoss_chat.settings import load_settings
+
+        load_settings(paths).with_preset(value)
+    elif name == "route":
+        from gptoss_chat.model.route import parse_route
+
+        parse_route(value)
+    elif name == "theme":
+        from gptoss_chat.tui.colours import check_theme
+
+        check_theme(value, "config set")
 
 
 @app.command()

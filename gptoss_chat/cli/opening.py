@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gptoss_chat.errors import UsageError
+from gptoss_chat.errors import SettingsError, UsageError
 from gptoss_chat.paths import Paths, private_folder
 from gptoss_chat.text import printable
 
@@ -61,6 +61,7 @@ def open_chat(
     from gptoss_chat.cli.options import turn_options
     from gptoss_chat.tui.app import ChatApp
 
+    _check_theme(settings)
     folders = {session.model_name: folder}
     arrangement = left.read(session.store) if left is not None and reopen else None
     ChatApp(
@@ -74,6 +75,18 @@ def open_chat(
         keep=left.write if left is not None else None,
     ).run()
     return 0
+
+
+def _check_theme(settings: Settings) -> None:
+    """Raises SettingsError, naming where it was set, for a theme that there is not."""
+    from gptoss_chat.settings import ENVIRONMENT_PREFIX, source_of
+    from gptoss_chat.tui.colours import check_theme
+
+    variable = f"{ENVIRONMENT_PREFIX}THEME"
+    try:
+        check_theme(settings.theme, variable)
+    except SettingsError:  # only now: finding the line is of no use otherwise
+        check_theme(settings.theme, variable if variable in os.environ else source_of(Paths.of_user(), "theme"))
 
 
 class _Shelf:

@@ -14,7 +14,7 @@ from gptoss_chat.chat.turn import Effort, TurnOptions
 from gptoss_chat.config.fields import BY_NAME
 from gptoss_chat.engine.sampling import SamplingParams
 from gptoss_chat.errors import CheckpointError, UsageError
-from gptoss_chat.model.route import parse_route
+from gptoss_chat.model.route import Route, parse_route
 
 if TYPE_CHECKING:
     from gptoss_chat.settings import Settings
@@ -109,9 +109,18 @@ def turn_options(flags: Flags, settings: Settings, folder: Path) -> TurnOptions:
         identity=(flags.identity if flags.identity is not None else settings.system) or None,
         sampling=sampling,
         stop=flags.stop,
-        route=parse_route(flags.route if flags.route is not None else settings.route),
+        route=_route(flags, settings),
         tools=flags.tools,
     )
+
+
+def _route(flags: Flags, settings: Settings) -> Route:
+    if flags.route is not None:
+        return parse_route(flags.route)
+    try:
+        return parse_route(settings.route)
+    except UsageError as error:
+        raise UsageError(f"The setting route: {error.message}", error.hint) from error
 
 
 def today() -> str:

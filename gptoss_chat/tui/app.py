@@ -13,8 +13,7 @@ from textual.screen import Screen
 from textual.widgets import TextArea
 
 from gptoss_chat.chat.turn import TurnOptions
-from gptoss_chat.errors import SettingsError
-from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, theme_name
+from gptoss_chat.tui.colours import DARK, LIGHT, THEMES, check_theme, theme_name
 from gptoss_chat.tui.desk import in_force
 from gptoss_chat.tui.key_map import KeyMap, key_of
 from gptoss_chat.tui.screens.chat import ChatScreen
@@ -67,10 +66,8 @@ class ChatApp(App[None]):
         # Before the style sheet is read: a change of theme reads it again.
         for theme in THEMES.values():
             self.register_theme(theme)
-        wanted = theme_name(settings.theme)
-        if wanted not in self.available_themes:
-            raise SettingsError(f"There is no theme '{settings.theme}'.", f"Use one of: {', '.join(THEMES)}.")
-        self.set_reactive(App.theme, wanted)
+        check_theme(settings.theme, "The setting theme")
+        self.set_reactive(App.theme, theme_name(settings.theme))
         self.stylesheet.set_variables(self.get_css_variables())
 
     async def on_event(self, event: events.Event) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
+
+from gptoss_chat.errors import SettingsError
 
 DARK = Theme(
     name="gptoss-dark",
@@ -101,3 +103,9 @@ THEMES: dict[str, Theme] = {
 def theme_name(setting: str | None) -> str:
     """The toolkit's name of the theme that a setting means: one of ours, else the toolkit's own of that name."""
     return THEMES[setting or "dark"].name if (setting or "dark") in THEMES else setting or ""
+
+
+def check_theme(setting: str, source: str) -> None:
+    """Whether there is a theme of that name. Raises SettingsError, which begins with `source`, where there is none."""
+    if setting not in THEMES and setting not in BUILTIN_THEMES:
+        raise SettingsError(f"{source}: there is no theme '{setting}'.", f"Use one of: {', '.join(THEMES)}.")
