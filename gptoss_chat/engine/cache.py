@@ -139,7 +139,7 @@ class CachedSequence:
             larger = np.empty(max(end, 2 * len(self._rows)), self._rows.dtype)
             larger[:used] = self._rows[:used]
             self._rows = larger
-        put(self._rows[used:end], experts_TLK.cpu().numpy(), weights_TLK.cpu().numpy(), entropy_TL.cpu().numpy())
+        put(self._rows[used:end], experts_TLK.numpy(), weights_TLK.numpy(), entropy_TL.numpy())
         self._ids.extend(ids)
         self.length += len(ids)
 

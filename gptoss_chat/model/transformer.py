@@ -27,13 +27,18 @@ from gptoss_chat.model.rope import Rope
 from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
-from gptoss_chat.model.weights import LayerWeights
+from gptoss_chat.model.weights import DenseExperts, LayerWeights
 
 _Routing = list[tuple[Tensor, Tensor, Tensor]]  # of each layer: ids [T, K], weights [T, K], entropy [T]
 _log = logging.getLogger(__name__)
 
 # Prompt tokens at a time: what a GPU's products need to be busy, and what a CPU does in a moment.
 _DEVICE_CHUNK, _HOST_CHUNK = 1024, 256
+# While nobody asks: whoever does waits for the end of it. A GPU is through with any chunk in a moment.
+_HOST_AHEAD_CHUNK = 8
+# Up to here the tokens of a small model's prompt run one by one, each a single call: as separate operators they take less time on a
+# quiet machine (12 tokens 3.7 and 5 ms), but the screen takes Python at each of a hundred calls, and then it was 20 to 50 ms.
+_PLAIN_STEPS = 24
 
 
 class Transformer:
@@ -65,6 +70,8 @@ class Transformer:
             self._record = cuda_recorder(norm.device)
         self._recorded: tuple[KVPool, DecodeGraph] | None = None
         self._called: tuple[Functions, KVPool, Step | None] | None = None
+        plain = self.device is None and all(isinstance(layer.experts, DenseExperts) for layer in layers)
+        self._most_steps = _PLAIN_STEPS if plain else 1
         self._windows = tuple(spec.window if kind == SLIDING else 0 for kind in spec.layer_types)
 
     @property
@@ -87,6 +94,11 @@ class Transformer:
     def prefill_chunk(self) -> int:
         """How many prompt tokens one call should bring."""
         return _DEVICE_CHUNK if self.placement.whole else _HOST_CHUNK
+
+    @property
+    def ahead_chunk(self) -> int:
+        """How many one call should bring while nobody waits for them, but somebody may come."""
+        return _HOST_AHEAD_CHUNK if self.device is None else self.prefill_chunk
 
     @property
     def backend(self) -> str:
@@ -160,13 +172,12 @@ class Transformer:
         """
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
-        if len(x_TD) == 1 and steering is None and not all_logits:
-            found = self._decoded((x_TD, rope_TC, page_table_N, start), kv, sums)
+        if len(x_TD) <= self._most_steps and steering is None and not all_logits:
+            found = self._stepped((x_TD, rope_TC, page_table_N, start), kv, sums)
             if found is not None:
-                logits_V, experts_LK, weights_LK, entropy_L = found
                 if entropy_out is not None:
-                    entropy_out[0] = entropy_L
-                return logits_V, experts_LK[None].to(torch.uint8), weights_LK[None].to(torch.float16)
+                    entropy_out.copy_(found[3])
+                return found[:3]
 
         device = self._devices[0]
         if device.type != "cpu":
@@ -236,12 +247,11 @@ class Transformer:
             x_TD, delta_TD = _carried(x_TD, delta_TD, self._devices[-1])
         return ops.linear(ops.rms_norm(x_TD, self._norm_D, self.spec.eps, delta_TD), self._head_VD)
 
-    def _decoded(
+    def _stepped(
         self, inputs: tuple[Tensor, Tensor, Tensor, int], kv: KVPool, sums: ScoreSums | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
-        """One token as one call, or as one recording: logits [V], experts [L, K], weights [L, K] and entropy [L], of the CPU.
-
-        None where neither can be.
+        """Each token as one call, or as one recording: the last one's logits [V]; experts uint8 [T, L, K], weights float16 [T, L, K]
+        and entropy [T, L]; of the CPU. None where neither can be.
         """
         if self._record is None:
             step = self._host_step(kv)
@@ -253,7 +263,8 @@ class Transformer:
         logits_V, sums_3X, *routing = graph.run(*given)
         if sums is not None:
             sums.sums_3X = sums_3X
-        return logits_V, routing[0], routing[1], routing[2]
+        experts_1LK, weights_1LK, entropy_1L = (part[None] for part in routing)
+        return logits_V, experts_1LK, weights_1LK, entropy_1L
 
     def _host_step(self, kv: KVPool) -> Step | None:
         """A decode step on `kv` as one compiled call, made at its first use; None where the operators have to run one by one."""

@@ -78,3 +78,22 @@ def test_a_page_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         model.forward(ids, 32, torch.tensor([0], dtype=torch.int32), pool)
     with pytest.raises(IndexError):
         model.forward(ids, 0, torch.tensor([7], dtype=torch.int32), pool)
+
+
+def test_short_prompt_of_a_small_model_equals_its_tokens_one_by_one(case: Case, tmp_path: Path) -> None:
+    """Bit for bit, wherever it is cut; and what the operators give for all at once is close."""
+    model = load_model(case.write(tmp_path / "model"))
+    ids_T = token_ids(case.spec)[:20]
+    pools = [poisoned_pool(model, 4) for _ in range(3)]
+    one_by_one = decoded(model, ids_T, pools[0], steered=False)
+    entropy_TL = torch.full((len(ids_T), case.spec.layers), torch.nan)
+    logits_V, experts_TLK, weights_TLK = model.forward(ids_T, 0, TABLE, pools[1], entropy_out=entropy_TL)
+    far_V, *_ = model.forward(ids_T, 0, TABLE, pools[2], steering=model.steering_for(()))
+    torch.testing.assert_close(logits_V, far_V, rtol=1e-3, atol=1e-3)
+    if model._host_step(pools[1]) is None:
+        pytest.skip("no compiled kernels here, or not for these weights")
+    assert torch.equal(logits_V, one_by_one[-1][0])
+    for part, found in enumerate((experts_TLK, weights_TLK, entropy_TL), start=1):
+        assert torch.equal(found, torch.cat([token[part] for token in one_by_one]))
+    for a, b in zip((*pools[0].k, *pools[0].v), (*pools[1].k, *pools[1].v), strict=True):
+        assert torch.equal(a.nan_to_num(nan=9.0), b.nan_to_num(nan=9.0))

@@ -1,6 +1,7 @@
-"""One token through a whole model in a single compiled call; it knows pointers and shapes, not where weights came from.
+"""A token through a whole model in a single compiled call; it knows pointers and shapes, not where weights came from.
 
-L layers, D model, V vocabulary, K experts a token, P pages, S slots a page, G key-value heads, C head size, N pages of a sequence.
+T tokens, L layers, D model, V vocabulary, K experts a token, P pages, S slots a page, G key-value heads, C head size, N pages of a
+sequence.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -82,30 +84,27 @@ class Step:
         model.layers = self._layers
 
     def run(
-        self, x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, start: int
+        self, x_TD: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logits float32 [V], expert ids int64 [L, K], weights float32 [L, K], entropy float32 [L] of one token.
+        """Of T >= 1 tokens, one after the other: logits float32 [V] of the last one, and of each its experts uint8 [T, L, K], their
+        weights float16 [T, L, K] and entropy float32 [T, L].
 
-        x float32 [1, D], which is written; rope, page_table and start as for `ops.rope_store`. Raises IndexError when there is no
+        x float32 [T, D], which is written; rope, page_table and start as for `ops.rope_store`. Raises IndexError when there is no
         such page, MemoryError.
         """
-        model = self._model
-        if len(page_table_N) * model.S <= start:
-            raise IndexError(f"{len(page_table_N)} pages of {model.S} don't hold position {start}")
-        logits_V, entropy_L = torch.empty(model.V), torch.empty(model.L)
-        ids_LK, weights_LK = torch.empty((model.L, model.K), dtype=torch.int64), torch.empty((model.L, model.K))
-        check(
-            self._step(
-                ctypes.byref(model),
-                x_1D.data_ptr(),
-                rope_1C.data_ptr(),
-                page_table_N.data_ptr(),
-                start,
-                logits_V.data_ptr(),
-                ids_LK.data_ptr(),
-                weights_LK.data_ptr(),
-                entropy_L.data_ptr(),
-                torch.get_num_threads(),
-            )
-        )
-        return logits_V, ids_LK, weights_LK, entropy_L
+        model, T = self._model, len(x_TD)
+        if len(page_table_N) * model.S < start + T:
+            raise IndexError(f"{len(page_table_N)} pages of {model.S} don't hold position {start + T - 1}")
+        # Arrays, not tensors: torch lets go of Python in each of its calls, and a screen that is being drawn takes it.
+        logits_V, entropy_TL = np.empty(model.V, np.float32), np.empty((T, model.L), np.float32)
+        ids_TLK = np.empty((T, model.L, model.K), np.int64)
+        shares_TLK = np.empty(ids_TLK.shape, np.float32)
+        given = [(x_TD.data_ptr(), 4 * model.D), (rope_TC.data_ptr(), 4 * model.C)]
+        found = [(array.ctypes.data, array[0].nbytes) for array in (ids_TLK, shares_TLK, entropy_TL)]
+        table, logits, threads = page_table_N.data_ptr(), logits_V.ctypes.data, torch.get_num_threads()
+        for t in range(T):
+            (x, rope), places = ([at + t * size for at, size in group] for group in (given, found))
+            check(self._step(ctypes.byref(model), x, rope, table, start + t, logits, *places, threads))
+        experts_TLK, weights_TLK = ids_TLK.astype(np.uint8), shares_TLK.astype(np.float16)
+        found_V, experts, weights, entropy = map(torch.from_numpy, (logits_V, experts_TLK, weights_TLK, entropy_TL))
+        return found_V, experts, weights, entropy
