@@ -156,8 +156,9 @@ class ScriptedEngine:
         self.requests.append(request)
         return ScriptedGeneration(self, request)
 
-    def warm(self, ids: Sequence[int]) -> None:
-        self.cached.append(list(ids))
+    def warm(self, ids: Sequence[int], wanted: Callable[[], bool] = lambda: True) -> None:
+        if wanted():
+            self.cached.append(list(ids))
 
     def close(self) -> None:
         self.release()

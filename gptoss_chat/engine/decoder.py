@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,14 +23,16 @@ _log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """The model with its cache. `chunk` is how many prompt tokens run between two looks at whether to stop."""
+    """The model with its cache. `chunk` is how many prompt tokens run between two looks at whether to stop, and `ahead_chunk`
+    how many of a warm prefill, which whoever asks has to wait for."""
 
-    def __init__(self, model: LanguageModel[Any], cache: KVCache, chunk: int) -> None:
+    def __init__(self, model: LanguageModel[Any], cache: KVCache, chunk: int, ahead_chunk: int) -> None:
         self.cache = cache
         self.context_limit: int = model.spec.context_limit
         self.vocab: int = model.spec.vocab
         self._model = model
         self._chunk = chunk
+        self._ahead_chunk = ahead_chunk
 
     def steering_for(self, route: Route) -> Any:
         """Changes to the router in the model's own form. Raises UsageError when it can't make them."""
@@ -44,7 +47,8 @@ class Decoder:
             while sequence.length < len(ids):
                 if stopped():
                     return False
-                self.forward(sequence, ids[sequence.length : self.chunk_end(sequence.length, len(ids))])
+                start = sequence.length
+                self.forward(sequence, ids[start : min(_next_multiple(start, self._ahead_chunk), len(ids))])
         except CacheFullError:
             return True
         finally:
@@ -56,7 +60,7 @@ class Decoder:
 
         Chunks end at absolute multiples, so a prompt is cut the same way wherever its reused part ends.
         """
-        return min((start // self._chunk + 1) * self._chunk, limit)
+        return min(_next_multiple(start, self._chunk), limit)
 
     def forward(
         self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None, sums: ScoreSums | None = None
@@ -67,8 +71,9 @@ class Decoder:
         Raises CacheFullError; DeviceMemoryError and DeviceLostError for a GPU.
         """
         table_n = sequence.page_table(sequence.length + len(ids))
-        ids_T = torch.tensor(ids, dtype=torch.int64)
-        entropy_TL = torch.full((len(ids), self._model.spec.layers), torch.nan, dtype=torch.float16)
+        # Arrays first: torch lets go of Python in each of its calls, and a screen that is being drawn takes it.
+        ids_T = torch.from_numpy(np.array(ids, np.int64))
+        entropy_TL = torch.from_numpy(np.full((len(ids), self._model.spec.layers), np.nan, np.float16))
         try:
             logits_V, experts_TLK, weights_TLK = self._model.forward(
                 ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL, sums=sums
@@ -80,3 +85,7 @@ class Decoder:
             raise told from None  # the frames of the first one hold tensors of the GPU
         sequence.extend(ids, experts_TLK, weights_TLK, entropy_TL)
         return logits_V
+
+
+def _next_multiple(start: int, of: int) -> int:
+    return (start // of + 1) * of

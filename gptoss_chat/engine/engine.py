@@ -27,7 +27,9 @@ MAX_RUNNING = 8  # requests that take turns: with more of them nobody would see 
 class Engine:
     """Answers requests in turns, token by token, and prefills ahead while it has nothing to do.
 
-    Only its thread touches tensors. `most_running` requests share the model's time evenly, by `clock`; more of them wait.
+    Only its thread touches tensors. `prefill_chunk` tokens of a prompt run between two looks at whether it was cancelled, and
+    `ahead_chunk` of a warm prefill between two looks at whether somebody asks (None: as many). `most_running` requests share the
+    model's time evenly, by `clock`; more of them wait.
     Raises MemoryLimitError when `cache_bytes` does not hold a single page.
     """
 
@@ -37,11 +39,12 @@ class Engine:
         *,
         cache_bytes: int,
         prefill_chunk: int = 256,
+        ahead_chunk: int | None = None,
         most_running: int = MAX_RUNNING,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._cache = KVCache(model, cache_bytes)
-        self._decoder = Decoder(model, self._cache, prefill_chunk)
+        self._decoder = Decoder(model, self._cache, prefill_chunk, ahead_chunk or prefill_chunk)
         self.backend: str = model.backend
         """The kernels that are in use, for people to read."""
         self._clock = clock
@@ -50,7 +53,7 @@ class Engine:
         self._wake = threading.Condition()
         self._submitted: list[Generation] = []  # since the engine's thread looked last
         self._unfinished: set[Generation] = set()
-        self._warm: deque[tuple[int, ...]] = deque(maxlen=MAX_WARM)
+        self._warm: deque[tuple[tuple[int, ...], Callable[[], bool]]] = deque(maxlen=MAX_WARM)
         self._warming = False
         self._closing = False
         self._sweep = False
@@ -90,14 +93,15 @@ class Engine:
             self._wake.notify_all()
         return generation
 
-    def warm(self, ids: Sequence[int]) -> None:
+    def warm(self, ids: Sequence[int], wanted: Callable[[], bool] = lambda: True) -> None:
         """Prefill `ids` while there is nothing else to do, so that a prompt that begins with them starts at once.
 
-        A request interrupts it within one chunk; what is left is taken up afterwards. From any thread.
+        A request interrupts it within a few tokens; what is left is taken up afterwards, unless it is not `wanted` any more, which
+        is asked by the engine's thread. From any thread.
         """
         with self._wake:
             if not self._closing:
-                self._warm.append(tuple(ids))
+                self._warm.append((tuple(ids), wanted))
                 self._wake.notify_all()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
@@ -173,15 +177,15 @@ class Engine:
         with self._wake:
             if not self._warm:  # closed meanwhile
                 return
-            ids = self._warm.popleft()
+            ids, wanted = self._warm.popleft()
             self._warming = True
         done = True
         try:
-            done = self._decoder.warm(ids, lambda: bool(self._submitted) or self._closing)
+            done = self._decoder.warm(ids, lambda: bool(self._submitted) or self._closing or not wanted())
         except Exception as error:  # noqa: BLE001 -- nobody waits for a warm prefill; kept for whoever looks
             self.warm_error = error
         with self._wake:
-            if not (done or self._closing) and len(self._warm) < MAX_WARM:
-                self._warm.appendleft(ids)
+            if not (done or self._closing) and len(self._warm) < MAX_WARM and wanted():
+                self._warm.appendleft((ids, wanted))
             self._warming = False
             self._wake.notify_all()

@@ -117,6 +117,35 @@ def test_submit_preempts_warm_which_then_goes_on(start: Callable[..., Engine], m
     assert answer.counts == (200, 1)
 
 
+def test_request_waits_for_a_few_tokens_of_a_warm_prefill_and_goes_on_from_them(
+    start: Callable[..., Engine], model: HashModel
+) -> None:
+    """A warm prefill runs in shorter pieces than a prompt, and none of them is lost to a prompt that begins the same."""
+    engine = start(model, chunk=64, ahead=8)
+    gate = Gate(model, 16)
+    engine.warm(ids(200))
+    assert gate.reached.wait(30)
+    model.calls.clear()
+    asked = engine.submit(request([*ids(100), 1]))
+    gate.open.set()
+    assert collect(asked).counts == (24, 77)
+    assert model.calls[:3] == [(16, 8), (24, 40), (64, 36)]
+
+
+def test_warm_prefill_that_is_not_wanted_any_more_is_left(start: Callable[..., Engine], model: HashModel) -> None:
+    """It stops after the piece at hand and is not taken up again; the next in line is."""
+    engine = start(model, chunk=64, ahead=8)
+    gate, wanted = Gate(model, 8), threading.Event()
+    wanted.set()
+    engine.warm(ids(200), wanted.is_set)
+    assert gate.reached.wait(30)
+    wanted.clear()
+    engine.warm(ids(20, seed=2))
+    gate.open.set()
+    assert engine.wait_idle(30)
+    assert model.calls == [(0, 8), (8, 8), (0, 8), (8, 8), (16, 4)]
+
+
 def test_warm_of_what_is_known_runs_nothing(engine: Engine, model: HashModel) -> None:
     """A warm prefill of cached ids makes no call; the next one in line does."""
     answer = ask(engine, ids(40))
