@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gptoss_chat.chat.events import CallState, ToolNotice, ToolUse
 from gptoss_chat.chat.stored import tools_of, with_tools
-from gptoss_chat.chat.turn import Turn
+from gptoss_chat.chat.turn import Turn, TurnOptions
 from gptoss_chat.harmony.messages import FunctionTool
 from gptoss_chat.history import Node, Store, ToolCall
 from gptoss_chat.tools.toolbox import Toolbox
@@ -38,7 +38,7 @@ class Caller:
         reply = self._store.node(turn.reply_node_id)
         known = tools_of(reply)
         if known is None and turn.options.tools is None:
-            known = self._before(turn)
+            known = self._before(turn.conversation_id, turn.user_node_id, turn.reply_node_id)
         if known is None:
             offer = self._toolbox.offer(self._stopped(turn), turn.options.tools)
             turn.emit(*(ToolNotice(text) for text in offer.notices))
@@ -46,6 +46,15 @@ class Caller:
         if known and tools_of(reply) is None:
             self._store.set_sampling(reply.id, with_tools(reply, known))
         return known
+
+    def expected(
+        self, conversation_id: str | None, leaf_id: str | None, options: TurnOptions
+    ) -> tuple[FunctionTool, ...] | None:
+        """What `offer` would find for a prompt after `leaf_id`; None where only a server that has not been asked yet could tell."""
+        known = None
+        if conversation_id is not None and options.tools is None:
+            known = self._before(conversation_id, leaf_id)
+        return self._toolbox.at_hand(options.tools) if known is None else known
 
     def result_of(self, turn: Turn, number: int, call: ToolCall, offered: Sequence[FunctionTool]) -> str | None:
         """What the turn's call `number` gives back, `error: ` and the reason where it gives nothing; None when it was stopped.
@@ -86,17 +95,20 @@ class Caller:
                 self._allowed.add(allowance)
         return decision != "no"
 
-    def _before(self, turn: Turn) -> tuple[FunctionTool, ...] | None:
-        """What the answer before this one offered; at the root of the tree, the first answer of the conversation."""
-        for node in self._near_first(turn):
-            if node.role == "assistant" and node.id != turn.reply_node_id and (known := tools_of(node)) is not None:
+    def _before(
+        self, conversation_id: str, leaf_id: str | None, reply_id: str | None = None
+    ) -> tuple[FunctionTool, ...] | None:
+        """What the answer before a reply offered; at the root of the tree, the first answer of the conversation."""
+        for node in self._near_first(conversation_id, leaf_id):
+            if node.role == "assistant" and node.id != reply_id and (known := tools_of(node)) is not None:
                 return known
         return None
 
-    def _near_first(self, turn: Turn) -> Iterator[Node]:
-        """The messages above a prompt, the nearest first; then, where somebody looks on, those of the whole tree."""
-        yield from reversed(self._store.path_to(turn.user_node_id))
-        yield from self._store.nodes(turn.conversation_id)
+    def _near_first(self, conversation_id: str, leaf_id: str | None) -> Iterator[Node]:
+        """The messages up to a leaf, the nearest first; then, where somebody looks on, those of the whole tree."""
+        if leaf_id is not None:
+            yield from reversed(self._store.path_to(leaf_id))
+        yield from self._store.nodes(conversation_id)
 
     def _stopped(self, turn: Turn) -> Callable[[], bool]:
         return lambda: turn.cancelled or self._closing.is_set()

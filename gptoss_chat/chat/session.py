@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
+from gptoss_chat.chat.ahead import ReadAhead, Wish
 from gptoss_chat.chat.stored import Branching, options_of, settings_text
 from gptoss_chat.chat.threads import Job, TurnThreads
 from gptoss_chat.chat.turn import Turn, TurnOptions
@@ -59,6 +60,7 @@ class Session:
         self._jobs: queue.Queue[Job | _Change | None] = queue.Queue()
         self._closing = threading.Event()
         self._turns = TurnThreads(store, self._loaded_or_error, toolbox, self._closing)
+        self._ahead = ReadAhead(store, date, self._turns.tool_caller)
         self._thread = threading.Thread(target=self._work, name="chat", daemon=True)
 
     def start(self) -> None:
@@ -72,6 +74,7 @@ class Session:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
         self._turns.wait(timeout_s=10)
+        self._ahead.wait(timeout_s=10)
         if self._model is not None:
             self._model.engine.close()
 
@@ -113,6 +116,13 @@ class Session:
         """Change to another model. What was asked before is still answered by the present one; then its memory is freed."""
         self.model_name = name
         self._jobs.put(_Change(load))
+
+    def read_ahead(self, conversation_id: str | None, leaf_id: str | None, options: TurnOptions) -> None:
+        """A prompt may come after `leaf_id`, or begin a new conversation (None): the model reads what will stand before it while
+        it has nothing else to do. At once; nothing happens before the model is loaded, or where an answer is still being written.
+        """
+        if self._model is not None and not (leaf_id is not None and self._turns.writes(leaf_id)):
+            self._ahead.wish(self._model, Wish(conversation_id, leaf_id, options))
 
     def ask(self, conversation_id: str | None, text: str, options: TurnOptions) -> Turn:
         """Add a prompt at the leaf of a conversation (None begins a new one) and queue its answer."""

@@ -96,7 +96,7 @@ class TurnThreads:
         from gptoss_chat.engine.types import FinishReason
         from gptoss_chat.tools.values import ToolStoppedError
 
-        turn, caller = job.turn, self._tool_caller()
+        turn, caller = job.turn, self.tool_caller()
         self._wait_for_those_before(turn)
         try:
             model = self._model()
@@ -135,7 +135,8 @@ class TurnThreads:
     def _stopped(self, turn: Turn) -> bool:
         return turn.cancelled or self._closing.is_set()
 
-    def _tool_caller(self) -> Caller:
+    def tool_caller(self) -> Caller:
+        """What offers and calls tools, made at its first use: it imports much."""
         from gptoss_chat.chat.calling import Caller
         from gptoss_chat.tools.toolbox import Toolbox
 

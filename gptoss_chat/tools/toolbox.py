@@ -60,8 +60,7 @@ class Toolbox:
 
         May start servers, and wait for them: not for a thread that draws. Raises ToolStoppedError.
         """
-        wanted = dict.fromkeys(self._offered if names is None else names)
-        ordered = [name for name in BUILT_IN if name in wanted] + [name for name in wanted if name not in BUILT_IN]
+        ordered = self._ordered(names)
         functions: dict[str, FunctionTool] = {}
         notices: list[str] = []
         for name in ordered:
@@ -73,6 +72,13 @@ class Toolbox:
             for tool in tools:
                 functions.setdefault(tool.function.name, tool.function)
         return Offer(tuple(functions.values()), tuple(notices))
+
+    def at_hand(self, names: Sequence[str] | None = None) -> tuple[FunctionTool, ...] | None:
+        """What `offer` would give, where it need not ask a server for the first time; else None. At once."""
+        ordered = self._ordered(names)
+        if any(name not in self._tools and name not in self._of_server for name in ordered):
+            return None
+        return self.offer(lambda: False, ordered).functions
 
     def call(self, recipient: str, arguments: str, offered: Sequence[FunctionTool], stopped: Stopped) -> Call:
         """What a call to `recipient` means, for a conversation that offers `offered`; `arguments` is JSON as the model wrote it.
@@ -100,6 +106,10 @@ class Toolbox:
         """End the servers."""
         for server in self._servers.values():
             server.close()
+
+    def _ordered(self, names: Sequence[str] | None) -> list[str]:
+        wanted = dict.fromkeys(self._offered if names is None else names)
+        return [name for name in BUILT_IN if name in wanted] + [name for name in wanted if name not in BUILT_IN]
 
     def _find(self, name: str, stopped: Stopped) -> Tool | None:
         if (tool := self._tools.get(name)) is not None:
