@@ -8,6 +8,7 @@
 namespace {
 
 struct Isa : X86 {
+    static constexpr int kAhead = 2048;    // bytes that weights are asked for before they are used
     static constexpr int kTileTokens = 8;  // 8 sums of 16 rows, 8 of floats, and operands: the 32 registers
 
     static inline __m512i load64(const void* p) { return _mm512_loadu_si512(p); }
@@ -34,12 +35,11 @@ struct Isa : X86 {
             acc[t] = _mm512_setzero_ps();
             offset[t] = _mm256_setzero_ps();
         }
-        for (int b8 = 0; b8 < blocks; b8 += 8) {
-            const int left = blocks - b8 < 8 ? blocks - b8 : 8;
-            uint64_t bytes = 0;
-            memcpy(&bytes, scales + b8, left < 8 ? left : 8);
+        const auto eight = [&](int b8, int left, uint64_t scale_bytes) __attribute__((always_inline)) {
+            _mm_prefetch(reinterpret_cast<const char*>(w + b8 * 16 + kAhead), _MM_HINT_T0);
+            _mm_prefetch(reinterpret_cast<const char*>(w + b8 * 16 + kAhead + 64), _MM_HINT_T0);
             const __m256 weight_scale = _mm256_castsi256_ps(
-                _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(bytes))), 23));
+                _mm256_slli_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<long long>(scale_bytes))), 23));
             __m512 both[NT];
             for (int t = 0; t < NT; t++) {
                 const __m256 scale = _mm256_mul_ps(weight_scale, _mm256_loadu_ps(x[t].scale + b8));
@@ -49,6 +49,7 @@ struct Isa : X86 {
                 offset[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, offset[t]);
                 both[t] = _mm512_castps256_ps512(scale);
             }
+#pragma GCC unroll 4
             for (int j = 0; j < left; j += 2) {
                 const int b = b8 + j;
                 const __m256i packed =
@@ -64,6 +65,17 @@ struct Isa : X86 {
                     acc[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_permutexvar_ps(lanes, both[t]), acc[t]);
                 }
             }
+        };
+        int b = 0;
+        for (; b + 8 <= blocks; b += 8) {
+            uint64_t bytes;
+            memcpy(&bytes, scales + b, sizeof bytes);
+            eight(b, 8, bytes);
+        }
+        if (b < blocks) {
+            uint64_t bytes = 0;
+            for (int i = blocks - 1; i >= b; i--) bytes = bytes << 8 | scales[i];
+            eight(b, blocks - b, bytes);
         }
         for (int t = 0; t < NT; t++) {
             const __m512 all = _mm512_add_ps(acc[t], _mm512_zextps256_ps512(offset[t]));
