@@ -60,8 +60,10 @@ def open_chat(
     from gptoss_chat.cli.desk import ConfigDesk
     from gptoss_chat.cli.options import turn_options
     from gptoss_chat.tui.app import ChatApp
+    from gptoss_chat.tui.pasting import keep_pastes_whole
 
     _check_theme(settings)
+    keep_pastes_whole()
     folders = {session.model_name: folder}
     arrangement = left.read(session.store) if left is not None and reopen else None
     ChatApp(

@@ -165,6 +165,14 @@ class TalkScreen(PanesScreen):
             self.consents.look(self.app, self.live, self._place_of)
         self._tell()
         self.keep_arrangement()
+        self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        """Let the idle model read what will stand before the prompt: of a new conversation at once, of an old one, which may be
+        long, once there is a prompt."""
+        pane = self.pane
+        if not self.writing and (pane.conversation_id is None or self.typed_s):
+            self.session.read_ahead(pane.conversation_id, pane.leaf_id, pane.options)
 
     def _may_follow(self) -> bool:
         """Whether it is time for new text: keys go first."""
