@@ -123,8 +123,12 @@ async def test_prompt_typed_while_the_model_loads_is_answered_afterwards(make_be
         await pilot.press("enter")
         await bench.until(pilot, lambda: "Waits for the model …" in bench.feet())
         await bench.until(pilot, lambda: "40%" in bench.status())
+        await pilot.press("M", "o", "r", "e")
+        await pilot.pause(0.3)
+        assert not bench.prompt.border_subtitle
         loaded.set()
         await bench.settle(pilot)
+        await bench.until(pilot, lambda: "4 tokens" in str(bench.prompt.border_subtitle))  # of what stood there before
         assert bench.answers == ["You said: Hi"]
         assert "loading" not in bench.status()
 

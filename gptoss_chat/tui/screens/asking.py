@@ -126,6 +126,11 @@ class AskingScreen(SplittingScreen):
         await asyncio.sleep(COUNT_AFTER_S)
         size = await asyncio.to_thread(self._measure, text)
         prompt.border_subtitle = size.line(self.context_left)
+        if size.text_tokens is None:  # who types while the model loads is told once it is there
+            while self.session.loaded is None and self.session.state != "failed":
+                await asyncio.sleep(COUNT_AFTER_S)
+            size = await asyncio.to_thread(self._measure, text)
+            prompt.border_subtitle = size.line(self.context_left)
 
     def _candidates(self, before: str) -> list[Candidate]:
         from gptoss_chat.tui.completion import candidates
