@@ -103,12 +103,12 @@ def _one_token(
     g, part = tl.program_id(0), tl.program_id(1)
     at = tl.load(position).to(tl.int32) if READS else position
     first = tl.where(window == 0, 0, tl.maximum(at - window + 1, 0))
-    # The blocks of keys that are seen, shared out evenly; nothing about the launch depends on how many there are.
-    block = first // BLOCK_J
-    beyond = at // BLOCK_J + 1
-    each = tl.cdiv(beyond - block, W)
-    block += part * each
-    beyond = tl.minimum(block + each, beyond)
+    # The blocks of keys that are seen, shared out evenly; nothing about the launch depends on how many there are. They are
+    # counted from the first key that is seen: a window is as many blocks as it holds, wherever its end is.
+    blocks = tl.cdiv(at - first + 1, BLOCK_J)
+    each = tl.cdiv(blocks, W)
+    begin = part * each
+    beyond = tl.minimum(begin + each, blocks)
 
     m, c = tl.arange(0, BLOCK_R), tl.arange(0, BLOCK_C)
     inside_RC = (m < M)[:, None] & (c < C)[None, :]
@@ -120,8 +120,8 @@ def _one_token(
     total_R = tl.where(part == 0, 1.0, 0.0) + tl.zeros([BLOCK_R], tl.float32)
     mixed_RC = tl.zeros([BLOCK_R, BLOCK_C], tl.float32)
     position_R = at + tl.zeros([BLOCK_R], tl.int32)
-    for b in range(block, beyond):
-        keys = b * BLOCK_J + tl.arange(0, BLOCK_J)
+    for b in range(begin, beyond):
+        keys = first + b * BLOCK_J + tl.arange(0, BLOCK_J)
         best_R, total_R, mixed_RC = _attend(
             q_RC, best_R, total_R, mixed_RC, position_R, keys, first, at,
             k_PSGC, v_PSGC, table_N, g, window, G, S, C, BLOCK_C, OPERAND, EXACT,
@@ -220,15 +220,16 @@ def attention(
             num_warps=tuned.attention_warps, num_stages=2,
         )  # fmt: skip
         return y_TA
-    keys = 2 * S  # two pages at a time
-    blocks = min(page_table_N.shape[0] * S, window + keys if window else 1 << 30) // keys + 1
-    # A window is a few blocks: their loop ends before a second launch would start.
+    # Two pages at a time, or all of gpt-oss's window at once: one wait for memory.
+    keys = max(16, min(tuned.window_keys, triton.next_power_of_2(window))) if window else 2 * S
+    blocks = triton.cdiv(min(page_table_N.shape[0] * S, window or 1 << 30), keys)
+    # A few blocks: their loop ends before a second launch would start.
     W = 1 if blocks <= 4 else min(tuned.splits, blocks)
     best_HW, total_HW, mixed_HWC = (y_TA.new_empty(H * W * size) for size in (1, 1, C)) if W > 1 else (y_TA, y_TA, y_TA)
     _one_token[(G, W)](
         q_THC, k_PSGC, v_PSGC, page_table_N, start, window, sinks_H, best_HW, total_HW, mixed_HWC,
         isinstance(start, Tensor), M, G, S, C, W, max(16, triton.next_power_of_2(M)), block_c, keys, operand,
-        tuned.operand != torch.float32, num_warps=4, num_stages=2,
+        tuned.operand != torch.float32, num_warps=4, num_stages=2 if window else 5,
     )  # fmt: skip
     if W > 1:
         _join[(H,)](best_HW, total_HW, mixed_HWC, y_TA, W, C, triton.next_power_of_2(W), block_c, num_warps=2)

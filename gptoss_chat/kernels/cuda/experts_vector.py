@@ -45,13 +45,16 @@ def _products(
 ):
     """float32 [A, ROWS]: rows `row_AR` of the packed matrix times the vectors at `x` (pointers [A])."""
     row_ARW = row_AR[:, :, None]
-    total = tl.zeros([A, ROWS, WORDS], tl.float32)
+    total = tl.zeros([A, ROWS, WORDS // 4], tl.float32)
     for at in range(0, INPUTS // 8, WORDS):
         w = at + tl.arange(0, WORDS)
         inside = w < INPUTS // 8
         exists = exists_AR[:, :, None] & inside[None, None, :]
         words = tl.load(words_EOB + row_ARW * (INPUTS // 8) + w[None, None, :], mask=exists, other=0)
-        scales = tl.load(scales_EO + row_ARW * (INPUTS // 32) + (w // 4)[None, None, :], mask=exists, other=0)
+        # A block's four words lie in one thread: they are summed there, and the scale is applied once.
+        block = at // 4 + tl.arange(0, WORDS // 4)
+        exists = exists_AR[:, :, None] & (block < INPUTS // 32)[None, None, :]
+        scales = tl.load(scales_EO + row_ARW * (INPUTS // 32) + block[None, None, :], mask=exists, other=0)
         column = w[:, None] * 8 + tl.arange(0, 8)[None, :]
         eight = tl.load(x[:, None, None] + column[None, :, :], mask=inside[None, :, None], other=0.0) * _BY_X
         x0, x1, x2, x3, x4, x5, x6, x7 = eighths(eight, A, WORDS)
@@ -63,7 +66,7 @@ def _products(
         part += unpack(words, 5) * x5[:, None, :]
         part += unpack(words, 6) * x6[:, None, :]
         part += unpack(words, 7) * x7[:, None, :]
-        total += part * power(scales, _BY_SCALE)
+        total += tl.sum(tl.reshape(part, [A, ROWS, WORDS // 4, 4]), axis=3) * power(scales, _BY_SCALE)
     return tl.sum(total, axis=2) * _BY_SUM
 
 
@@ -147,6 +150,6 @@ def few_tokens(
     rows, words = tuned.down_tile
     _down[(triton.cdiv(D, rows), T)](
         hidden_RF, ids_TK, weights_TK, down_blocks.view(torch.int32), down_scales, down_bias, y_TD,
-        K, D, F, triton.next_power_of_2(K), rows, words, num_warps=tuned.down_warps,
+        K, D, F, triton.next_power_of_2(K), rows, words, num_warps=1,
     )  # fmt: skip
     return y_TD

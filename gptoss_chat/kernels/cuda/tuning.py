@@ -32,12 +32,14 @@ class Tuning:
     attention_keys: int  # keys at a time, of many tokens
     attention_warps: int
     splits: int  # parts of a long context that are attended at once, for each key-value head
+    window_keys: int = 128  # keys at a time of a window, of one token
     vector_tokens: int = 4  # up to here one token at a time, in float32: bandwidth is all that counts
     vector_tile: tuple[int, int] = (4, 512)  # rows and inputs a step of one warp
     narrow_rows: int = 512  # a matrix of no more rows (a router's) has four warps a row: it waits for memory only once
-    gate_up_tile: tuple[int, int] = (8, 64)  # rows and packed words a step of one warp
-    down_tile: tuple[int, int] = (4, 64)  # of each of a token's experts
-    down_warps: int = 2
+    gate_up_tile: tuple[int, int] = (8, 64)  # rows and packed words (of 8 weights) a step of one warp
+    # Of each of a token's experts. With twice the words two warps would have to exchange x at every step, and with their
+    # registers not all programs would be under way at once: 1,440 for gpt-oss, and an H100 has places for 2,112.
+    down_tile: tuple[int, int] = (2, 32)
     library_tokens: int = 64  # beyond it cuBLAS multiplies dense matrices
 
 
@@ -67,6 +69,7 @@ _TABLE = {
     (7, 5): replace(
         _CONSUMER,
         operand=torch.float32,
+        window_keys=64,
         library=torch.float16,
         library_tokens=4,
         small_tile=(32, 16, 32, 4),
