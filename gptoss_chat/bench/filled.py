@@ -8,6 +8,7 @@ T tokens, V vocabulary, P pages, S slots a page, G key-value heads, C head size,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,13 +59,14 @@ class FilledModel:
         steering: Any = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """See LanguageModel; pretended tokens are routed to expert 0 and followed by token 0."""
         T, spec = len(ids_T), self.spec
         if not self.filling or T == 1:
             return self._model.forward(
                 ids_T, start, page_table_N, kv,
-                all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums,
+                all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums, stopped=stopped,
             )  # fmt: skip
         for number in range(start // PAGE_TOKENS, (start + T - 1) // PAGE_TOKENS + 1):
             first = max(0, start - number * PAGE_TOKENS)

@@ -85,9 +85,7 @@ def model_loader(
 
         target = find_target(ModelSpec.read(folder), device, cache_bytes=cache_bytes, memory_bytes=gpu_bytes)
         model = load_model(folder, progress=progress, target=target)
-        engine = Engine(
-            model, cache_bytes=cache_bytes, prefill_chunk=model.prefill_chunk, ahead_chunk=model.ahead_chunk
-        )
+        engine = Engine(model, cache_bytes=cache_bytes, prefill_chunk=model.prefill_chunk)
         if model.device is not None:
             for tokens in _FIRST_RUNS:
                 engine.warm(range(tokens))

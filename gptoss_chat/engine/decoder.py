@@ -18,28 +18,30 @@ from gptoss_chat.engine.protocol import LanguageModel
 from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.device_errors import device_error
 from gptoss_chat.model.route import Route
+from gptoss_chat.model.stopping import StoppedError
 
 _log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """The model with its cache. `chunk` is how many prompt tokens run between two looks at whether to stop, and `ahead_chunk`
-    how many of a warm prefill, which whoever asks has to wait for."""
+    """The model with its cache. `chunk` is how many prompt tokens one call of the model gets."""
 
-    def __init__(self, model: LanguageModel[Any], cache: KVCache, chunk: int, ahead_chunk: int) -> None:
+    def __init__(self, model: LanguageModel[Any], cache: KVCache, chunk: int) -> None:
         self.cache = cache
         self.context_limit: int = model.spec.context_limit
         self.vocab: int = model.spec.vocab
         self._model = model
         self._chunk = chunk
-        self._ahead_chunk = ahead_chunk
 
     def steering_for(self, route: Route) -> Any:
         """Changes to the router in the model's own form. Raises UsageError when it can't make them."""
         return self._model.steering_for(route)
 
-    def warm(self, ids: Sequence[int], stopped: Callable[[], bool]) -> bool:
-        """Put `ids` in the cache as far as it has room; False when `stopped` said so before the end."""
+    def warm(self, ids: Sequence[int], stopped: Callable[[], bool], in_vain: Callable[[Sequence[int]], bool]) -> bool:
+        """Put `ids` in the cache as far as it has room; False when `stopped` said so before the end.
+
+        A chunk that has begun is ended only when what it adds up to is `in_vain`.
+        """
         if len(ids) >= self.context_limit or pages_for(len(ids)) > self.cache.pool.capacity:
             return True
         sequence = self.cache.open(ids, len(ids))
@@ -48,9 +50,12 @@ class Decoder:
                 if stopped():
                     return False
                 start = sequence.length
-                self.forward(sequence, ids[start : min(_next_multiple(start, self._ahead_chunk), len(ids))])
+                end = self.chunk_end(start, len(ids))
+                self.forward(sequence, ids[start:end], stopped=lambda end=end: in_vain(ids[:end]))
         except CacheFullError:
             return True
+        except StoppedError:
+            return False
         finally:
             sequence.close()
         return True
@@ -60,15 +65,21 @@ class Decoder:
 
         Chunks end at absolute multiples, so a prompt is cut the same way wherever its reused part ends.
         """
-        return min(_next_multiple(start, self._chunk), limit)
+        return min((start // self._chunk + 1) * self._chunk, limit)
 
     def forward(
-        self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None, sums: ScoreSums | None = None
+        self,
+        sequence: CachedSequence,
+        ids: Sequence[int],
+        steering: Any = None,
+        sums: ScoreSums | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> Tensor:
         """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]), and fills in their `sums` where
         the model has them.
 
-        Raises CacheFullError; DeviceMemoryError and DeviceLostError for a GPU.
+        Raises CacheFullError; StoppedError when `stopped` says so on the way, and the sequence is as it was; DeviceMemoryError and
+        DeviceLostError for a GPU.
         """
         table_n = sequence.page_table(sequence.length + len(ids))
         # Arrays first: torch lets go of Python in each of its calls, and a screen that is being drawn takes it.
@@ -76,8 +87,9 @@ class Decoder:
         entropy_TL = torch.from_numpy(np.full((len(ids), self._model.spec.layers), np.nan, np.float16))
         try:
             logits_V, experts_TLK, weights_TLK = self._model.forward(
-                ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL, sums=sums
-            )
+                ids_T, sequence.length, table_n, self.cache.kv,
+                steering=steering, entropy_out=entropy_TL, sums=sums, stopped=stopped,
+            )  # fmt: skip
         except RuntimeError as error:
             if (told := device_error(error)) is None:
                 raise
@@ -85,7 +97,3 @@ class Decoder:
             raise told from None  # the frames of the first one hold tensors of the GPU
         sequence.extend(ids, experts_TLK, weights_TLK, entropy_TL)
         return logits_V
-
-
-def _next_multiple(start: int, of: int) -> int:
-    return (start // of + 1) * of

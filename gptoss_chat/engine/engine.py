@@ -27,9 +27,8 @@ MAX_RUNNING = 8  # requests that take turns: with more of them nobody would see 
 class Engine:
     """Answers requests in turns, token by token, and prefills ahead while it has nothing to do.
 
-    Only its thread touches tensors. `prefill_chunk` tokens of a prompt run between two looks at whether it was cancelled, and
-    `ahead_chunk` of a warm prefill between two looks at whether somebody asks (None: as many). `most_running` requests share the
-    model's time evenly, by `clock`; more of them wait.
+    Only its thread touches tensors. `prefill_chunk` tokens of a prompt run at a time. `most_running` requests share the model's
+    time evenly, by `clock`; more of them wait.
     Raises MemoryLimitError when `cache_bytes` does not hold a single page.
     """
 
@@ -39,12 +38,11 @@ class Engine:
         *,
         cache_bytes: int,
         prefill_chunk: int = 256,
-        ahead_chunk: int | None = None,
         most_running: int = MAX_RUNNING,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._cache = KVCache(model, cache_bytes)
-        self._decoder = Decoder(model, self._cache, prefill_chunk, ahead_chunk or prefill_chunk)
+        self._decoder = Decoder(model, self._cache, prefill_chunk)
         self.backend: str = model.backend
         """The kernels that are in use, for people to read."""
         self._clock = clock
@@ -96,8 +94,8 @@ class Engine:
     def warm(self, ids: Sequence[int], wanted: Callable[[], bool] = lambda: True) -> None:
         """Prefill `ids` while there is nothing else to do, so that a prompt that begins with them starts at once.
 
-        A request interrupts it within a few tokens; what is left is taken up afterwards, unless it is not `wanted` any more, which
-        is asked by the engine's thread. From any thread.
+        A request waits for the chunk at hand where that is a part of its prompt, else for a layer of it; what is left is taken up
+        afterwards, unless it is not `wanted` any more, which is asked by the engine's thread. From any thread.
         """
         with self._wake:
             if not self._closing:
@@ -173,6 +171,14 @@ class Engine:
             self._unfinished.discard(run.generation)
             self._wake.notify_all()
 
+    def _in_vain(self, ids: Sequence[int], wanted: Callable[[], bool]) -> bool:
+        """Whether nobody is helped by `ids` in the cache: not those who ask now, or not who might."""
+        with self._wake:
+            asked = [generation.request.prompt_ids for generation in self._submitted]
+        if not asked:
+            return not wanted()
+        return not any(tuple(prompt[: len(ids)]) == tuple(ids) for prompt in asked)
+
     def _prefill_ahead(self) -> None:
         with self._wake:
             if not self._warm:  # closed meanwhile
@@ -181,7 +187,11 @@ class Engine:
             self._warming = True
         done = True
         try:
-            done = self._decoder.warm(ids, lambda: bool(self._submitted) or self._closing or not wanted())
+            done = self._decoder.warm(
+                ids,
+                lambda: bool(self._submitted) or self._closing or not wanted(),
+                lambda begun: self._closing or self._in_vain(begun, wanted),
+            )
         except Exception as error:  # noqa: BLE001 -- nobody waits for a warm prefill; kept for whoever looks
             self.warm_error = error
         with self._wake:

@@ -17,6 +17,7 @@ from gptoss_chat.engine.rows import joined
 from gptoss_chat.engine.sampler import Sample, Sampler
 from gptoss_chat.engine.types import Finished, FinishReason, PrefillProgress, RouteRecord, TokenEvent, Usage
 from gptoss_chat.errors import ContextFullError
+from gptoss_chat.model.stopping import StoppedError
 
 WAY_ON = "Shorten it, edit an earlier message to branch from there, or start a new conversation."
 
@@ -120,7 +121,12 @@ class Run:
         steering = self._steering if start >= self._request.record_from else None
         assert self._sampler is not None
         sums = self._sampler.sums()
-        logits_V = self._decoder.forward(sequence, self._ids[start : self._end(start)], steering, sums)
+        piece = self._ids[start : self._end(start)]
+        stopped = None if len(piece) == 1 else lambda: self.generation.cancelled  # a token is through in a moment
+        try:
+            logits_V = self._decoder.forward(sequence, piece, steering, sums, stopped)
+        except StoppedError:
+            return FinishReason.CANCELLED
         if not self._generated:
             self._tell_progress(sequence)
         whole = sequence.length == len(self._ids)

@@ -9,7 +9,7 @@ head lie.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,15 +27,14 @@ from gptoss_chat.model.rope import Rope
 from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
+from gptoss_chat.model.stopping import StoppedError
 from gptoss_chat.model.weights import DenseExperts, LayerWeights
 
 _Routing = list[tuple[Tensor, Tensor, Tensor]]  # of each layer: ids [T, K], weights [T, K], entropy [T]
 _log = logging.getLogger(__name__)
 
-# Prompt tokens at a time: what a GPU's products need to be busy, and what a CPU does in a moment.
+# Prompt tokens at a time: what a GPU's products need to be busy, and what gives each expert of a CPU's some thirty rows.
 _DEVICE_CHUNK, _HOST_CHUNK = 1024, 256
-# While nobody asks: whoever does waits for the end of it. A GPU is through with any chunk in a moment.
-_HOST_AHEAD_CHUNK = 8
 # Up to here the tokens of a small model's prompt run one by one, each a single call: as separate operators they take less time on a
 # quiet machine (12 tokens 3.7 and 5 ms), but the screen takes Python at each of a hundred calls, and then it was 20 to 50 ms.
 _PLAIN_STEPS = 24
@@ -96,11 +95,6 @@ class Transformer:
         return _DEVICE_CHUNK if self.placement.whole else _HOST_CHUNK
 
     @property
-    def ahead_chunk(self) -> int:
-        """How many one call should bring while nobody waits for them, but somebody may come."""
-        return _HOST_AHEAD_CHUNK if self.device is None else self.prefill_chunk
-
-    @property
     def backend(self) -> str:
         """What computes, in words for the user."""
         if self.device is None:
@@ -159,6 +153,7 @@ class Transformer:
         steering: RouterSteering | None = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
 
@@ -168,7 +163,8 @@ class Transformer:
         `steering` changes the router's scores; the routing is what came of it, K the most that a layer chose (or the model's
         own K), and places that a layer leaves empty hold NO_EXPERT and weight 0. `entropy_out` (float [T, L]) is filled with
         the entropy in bits of the router's softmax over all experts, `sums` with those of the last token's logits where a device
-        has them.
+        has them. `stopped` is asked before every layer of a prompt's pass, which on a CPU takes a second for each where a model
+        is big: StoppedError when it says so, and nothing of these tokens may be used.
         """
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
@@ -182,7 +178,7 @@ class Transformer:
         device = self._devices[0]
         if device.type != "cpu":
             x_TD, rope_TC, page_table_N = x_TD.to(device), rope_TC.to(device), page_table_N.to(device)
-        x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering)
+        x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering, stopped)
         if not all_logits:
             x_TD, delta_TD = x_TD.narrow(0, -1, 1), delta_TD.narrow(0, -1, 1)
         logits_TV = self._logits(x_TD, delta_TD)
@@ -210,11 +206,14 @@ class Transformer:
         start: int | Tensor,
         kv: KVPool,
         steering: RouterSteering | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, _Routing]:
         """Through every layer: the hidden values (float32 [T, D]), what the last experts add to them, and the routing."""
         spec, delta_TD, routing = self.spec, None, []
         near = {x_TD.device: (rope_TC, page_table_N)}
         for layer, w in enumerate(self._layers):
+            if stopped is not None and stopped():
+                raise StoppedError
             if self._split:
                 device = self._devices[2 * layer]
                 x_TD, delta_TD = _carried(x_TD, delta_TD, device)

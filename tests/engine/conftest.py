@@ -65,11 +65,11 @@ def model() -> HashModel:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Engine]]:
-    """Makes engines (model, pages, chunk, chunk ahead) and closes them after the test."""
+    """Makes engines (model, pages, chunk) and closes them after the test."""
     engines: list[Engine] = []
 
-    def make(model: HashModel, pages: int = 64, chunk: int = 64, ahead: int | None = None) -> Engine:
-        engines.append(Engine(model, cache_bytes=pages * PAGE_BYTES, prefill_chunk=chunk, ahead_chunk=ahead))
+    def make(model: HashModel, pages: int = 64, chunk: int = 64) -> Engine:
+        engines.append(Engine(model, cache_bytes=pages * PAGE_BYTES, prefill_chunk=chunk))
         return engines[-1]
 
     yield make

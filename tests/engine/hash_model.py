@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gptoss_chat.kernels.part_sums import ScoreSums
+from gptoss_chat.model.stopping import StoppedError
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,13 @@ class HashModel:
         steering: None = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         spec, tokens = self.spec, len(ids_T)
         if self.on_forward is not None:
             self.on_forward(start, tokens)
+        if stopped is not None and stopped():
+            raise StoppedError
         self.calls.append((start, tokens))
         position_T = torch.arange(start, start + tokens)
         page_T = page_table[position_T // 32].long()

@@ -39,8 +39,10 @@ def request(prompt: list[int], **sampling: object) -> GenerateRequest:
     return GenerateRequest(tuple(prompt), SamplingParams(**params))  # type: ignore[arg-type]
 
 
-def test_cancel_during_prefill_stops_at_the_chunk_and_keeps_it(start: Callable[..., Engine], model: HashModel) -> None:
-    """The chunks that were run stay in the cache; no token is emitted."""
+def test_cancel_during_prefill_ends_the_chunk_and_keeps_those_before(
+    start: Callable[..., Engine], model: HashModel
+) -> None:
+    """The chunks that were run stay in the cache, the one at hand counts for nothing; no token is emitted."""
     engine = start(model, chunk=32)
     gate = Gate(model, 32)
     generation = engine.submit(request(ids(200)))
@@ -50,8 +52,8 @@ def test_cancel_during_prefill_stops_at_the_chunk_and_keeps_it(start: Callable[.
     answer = collect(generation)
     assert answer.finished.reason is FinishReason.CANCELLED
     assert answer.ids == []
-    assert answer.counts == (0, 64)
-    assert ask(engine, ids(200)).counts == (64, 136)
+    assert answer.counts == (0, 32)
+    assert ask(engine, ids(200)).counts == (32, 168)
 
 
 def test_cancel_during_decode_keeps_what_was_run(engine: Engine, model: HashModel) -> None:
@@ -96,7 +98,7 @@ def test_cancelling_a_queued_request_need_not_wait_for_its_turn(engine: Engine, 
 
 
 def test_submit_preempts_warm_which_then_goes_on(start: Callable[..., Engine], model: HashModel) -> None:
-    """A request waits for one chunk of a warm prefill at most; the rest is done when it is idle again."""
+    """A warm prefill is no part of the prompt: its chunk is ended, and run again with the rest when the model is idle."""
     engine = start(model, chunk=32)
     gate = Gate(model, 32)
     canonical = ids(200)
@@ -105,11 +107,8 @@ def test_submit_preempts_warm_which_then_goes_on(start: Callable[..., Engine], m
     other = engine.submit(request(ids(20, seed=2)))
     gate.open.set()
     assert collect(other).finished.reason is FinishReason.LENGTH
-    warm_calls = [call for call in model.calls if call[1] == 32]
-    assert warm_calls[:2] == [(0, 32), (32, 32)]
-    # Between the second chunk and the third the whole request was answered.
-    request_calls = [index for index, call in enumerate(model.calls) if call == (19, 1)]
-    assert request_calls[0] > model.calls.index((32, 32))
+    # The whole request was answered between the first chunk and the second.
+    assert model.calls[:3] == [(0, 32), (0, 19), (19, 1)]
     last = Gate(model, 192)
     assert last.reached.wait(30)
     last.open.set()
@@ -117,25 +116,23 @@ def test_submit_preempts_warm_which_then_goes_on(start: Callable[..., Engine], m
     assert answer.counts == (200, 1)
 
 
-def test_request_waits_for_a_few_tokens_of_a_warm_prefill_and_goes_on_from_them(
+def test_request_waits_for_the_chunk_of_a_warm_prefill_that_it_begins_with(
     start: Callable[..., Engine], model: HashModel
 ) -> None:
-    """A warm prefill runs in shorter pieces than a prompt, and none of them is lost to a prompt that begins the same."""
-    engine = start(model, chunk=64, ahead=8)
-    gate = Gate(model, 16)
+    """What is half done of a prompt is not thrown away when the prompt comes."""
+    engine = start(model, chunk=32)
+    gate = Gate(model, 32)
     engine.warm(ids(200))
     assert gate.reached.wait(30)
-    model.calls.clear()
     asked = engine.submit(request([*ids(100), 1]))
     gate.open.set()
-    assert collect(asked).counts == (24, 77)
-    assert model.calls[:3] == [(16, 8), (24, 40), (64, 36)]
+    assert collect(asked).counts == (64, 37)
 
 
 def test_warm_prefill_that_is_not_wanted_any_more_is_left(start: Callable[..., Engine], model: HashModel) -> None:
-    """It stops after the piece at hand and is not taken up again; the next in line is."""
-    engine = start(model, chunk=64, ahead=8)
-    gate, wanted = Gate(model, 8), threading.Event()
+    """Its chunk is ended and not taken up again; the next in line is."""
+    engine = start(model, chunk=32)
+    gate, wanted = Gate(model, 32), threading.Event()
     wanted.set()
     engine.warm(ids(200), wanted.is_set)
     assert gate.reached.wait(30)
@@ -143,7 +140,7 @@ def test_warm_prefill_that_is_not_wanted_any_more_is_left(start: Callable[..., E
     engine.warm(ids(20, seed=2))
     gate.open.set()
     assert engine.wait_idle(30)
-    assert model.calls == [(0, 8), (8, 8), (0, 8), (8, 8), (16, 4)]
+    assert model.calls == [(0, 32), (0, 20)]
 
 
 def test_warm_of_what_is_known_runs_nothing(engine: Engine, model: HashModel) -> None:
@@ -155,7 +152,7 @@ def test_warm_of_what_is_known_runs_nothing(engine: Engine, model: HashModel) ->
     engine.warm(ids(9, seed=2))
     assert gate.reached.wait(30)
     gate.open.set()
-    engine.close()
+    assert engine.wait_idle(30)
     assert model.calls == [(0, 9)]
 
 

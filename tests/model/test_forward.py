@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.stopping import StoppedError
 from gptoss_chat.model.transformer import Transformer
 
 from .conftest import CASES, Case, poisoned_pool, run, token_ids
@@ -85,3 +86,22 @@ def test_progress_reaches_one(tmp_path: Path) -> None:
     load_model(CASES[0].write(tmp_path / "model"), progress=seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_forward_ends_before_a_layer_when_it_is_told_to(after: int, tmp_path: Path) -> None:
+    """It asks before every layer, and a pass over the same tokens afterwards gives what it would have given."""
+    case = CASES[0]
+    model = load_model(case.write(tmp_path / "model"))
+    ids_T, kv, asked = token_ids(case.spec, 40), poisoned_pool(model, 4), list[None]()
+    table = torch.tensor([2, 0], dtype=torch.int32)
+
+    def stopped() -> bool:
+        asked.append(None)
+        return len(asked) > after
+
+    with pytest.raises(StoppedError):
+        model.forward(ids_T, 0, table, kv, stopped=stopped)
+    assert len(asked) == after + 1
+    again, _, _ = model.forward(ids_T, 0, table, kv, stopped=lambda: False)
+    assert torch.equal(again, model.forward(ids_T, 0, table, poisoned_pool(model, 4))[0])
