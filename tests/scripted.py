@@ -149,6 +149,7 @@ class ScriptedEngine:
         self.go.set()
         self.paused = threading.Event()
         self.cached: list[list[int]] = []
+        self.ahead: list[list[int]] = []
         self.requests: list[GenerateRequest] = []
         self.error: Exception | None = None
 
@@ -156,9 +157,12 @@ class ScriptedEngine:
         self.requests.append(request)
         return ScriptedGeneration(self, request)
 
-    def warm(self, ids: Sequence[int], wanted: Callable[[], bool] = lambda: True) -> None:
-        if wanted():
+    def warm(self, ids: Sequence[int], wanted: Callable[[], bool] | None = None) -> None:
+        """What was read for a prompt that may come is only noted: whether it came in time would be up to the machine."""
+        if wanted is None:
             self.cached.append(list(ids))
+        elif wanted():
+            self.ahead.append(list(ids))
 
     def close(self) -> None:
         self.release()
