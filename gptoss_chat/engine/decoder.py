@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class Decoder:
                     return False
                 start = sequence.length
                 end = self.chunk_end(start, len(ids))
-                self.forward(sequence, ids[start:end], stopped=lambda end=end: in_vain(ids[:end]))
+                self.forward(sequence, ids[start:end], stopped=partial(in_vain, ids[:end]))
         except CacheFullError:
             return True
         except StoppedError:
