@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from gptoss_chat.chat.session import Session
 from gptoss_chat.harmony.messages import FunctionTool
@@ -102,6 +102,19 @@ async def test_yes_runs_the_tool_once(world: World, store: Store) -> None:
         assert shown(bench) == ["→ clock {}\n← 14:05"]
         await asked(bench, pilot)
     assert world.looked == 1
+
+
+@pytest.mark.parametrize("width", [50, 60, 79, 80, 200])
+async def test_every_choice_can_be_read(world: World, store: Store, width: int) -> None:
+    """Whole, beside one another or below."""
+    bench = world.bench(store)
+    async with bench.app.run_test(size=(width, 24)) as pilot:
+        screen = await asked(bench, pilot)
+        await pilot.pause()
+        for button in screen.query(Button):
+            assert button.region.width >= len(str(button.label))
+            assert screen.query_one("#choices").region.contains_region(button.region)
+            assert screen.query_one(".box").region.contains_region(button.region)
 
 
 @pytest.mark.parametrize("key", ["n", "escape", "enter"])

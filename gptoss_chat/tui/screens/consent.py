@@ -24,6 +24,7 @@ from gptoss_chat.tui.live import LiveReplies, LiveReply
 from gptoss_chat.tui.plain import visible, visible_lines
 
 QUIET_S = 0.5  # without a key, before one is taken for an answer
+ABREAST_COLUMNS = 80  # that the choices need beside one another
 CHOICES: tuple[tuple[Decision, str], ...] = (
     ("no", "No (n)"),
     ("yes", "Yes, once (y)"),
@@ -66,6 +67,10 @@ class ConsentScreen(ModalScreen[Decision]):
                     button = Button(label, id=decision, compact=True)
                     button.active_effect_duration = 0  # while it shines, it takes no second press
                     yield button
+
+    def on_resize(self) -> None:
+        """All choices whole: below one another where they have no room beside."""
+        self.set_class(self.app.size.width < ABREAST_COLUMNS, "-narrow")
 
     def on_key(self, _event: events.Key) -> None:
         """Any key, before it is looked up: one that means nothing here was meant for the prompt, and the next may be, too."""
