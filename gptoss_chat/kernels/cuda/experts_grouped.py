@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gptoss_chat.kernels.cuda.experts_vector import swiglu
 from gptoss_chat.kernels.cuda.fp4 import power, unpack
-from gptoss_chat.kernels.cuda.tuning import Tile, tuning
+from gptoss_chat.kernels.cuda.tuning import tile_for, tuning
 from gptoss_chat.kernels.cuda.types import TRITON_TYPE
 
 
@@ -188,8 +188,7 @@ def many_tokens(
     (w_up, up_scales, up_bias), (w_down, down_scales, down_bias) = gate_up, down
     E, F, packed = up_bias.shape[0], up_bias.shape[1] // 2, up_scales is not None
     tuned = tuning(x_TD.device)
-    tile: Tile = tuned.small_tile if E * tuned.small_tile[1] >= T * K else tuned.large_tile
-    rows, tokens, step, warps = tile
+    rows, tokens, step, warps = tile_for(tuned, T * K / E)
     order_R, starts_E1 = _sorted(ids_TK, E)
     x = x_TD.to(tuned.operand)
     hidden_RF = torch.empty(T * K, F, dtype=tuned.operand, device=x_TD.device)

@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from gptoss_chat.kernels.cuda.tuning import tuning
+from gptoss_chat.kernels.cuda.tuning import tile_for, tuning
 from gptoss_chat.kernels.cuda.types import TRITON_TYPE
 
 
@@ -89,12 +89,14 @@ def linear(x_TI: Tensor, w_OI: Tensor, bias_O: Tensor | None) -> Tensor:
     y_TO = torch.empty(count, outputs, dtype=torch.float32, device=x_TI.device)
     if count <= tuned.vector_tokens:
         (rows, step), warps = tuned.vector_tile, 1
+        if outputs <= tuned.few_rows:
+            rows, step, warps = max(1, rows // 2), step * 2, 2
         if outputs <= tuned.narrow_rows:
             rows, step, warps = 1, min(4096, triton.next_power_of_2(inputs)), 4
         grid = (count, triton.cdiv(outputs, rows))
         _vector[grid](x_TI, w_OI, bias_O, y_TO, bias_O is not None, inputs, outputs, rows, step, num_warps=warps)
         return y_TO
-    rows, tokens, step, warps = tuned.small_tile if count <= tuned.small_tile[1] else tuned.large_tile
+    rows, tokens, step, warps = tile_for(tuned, count)
     _tile[(triton.cdiv(outputs, rows), triton.cdiv(count, tokens))](
         x_TI,
         w_OI,

@@ -25,8 +25,9 @@ class Tuning:
 
     operand: torch.dtype
     library: torch.dtype
-    small_tile: Tile  # up to its number of tokens
-    large_tile: Tile
+    small_tile: Tile  # up to its number of tokens: of one expert, on the average, where there are experts
+    middle_tile: Tile
+    large_tile: Tile  # from its number of tokens on
     stages: int  # loads in flight ahead of a product
     attention_rows: int  # tokens times query heads a key-value head
     attention_keys: int  # keys at a time, of many tokens
@@ -35,6 +36,9 @@ class Tuning:
     window_keys: int = 128  # keys at a time of a window, of one token
     vector_tokens: int = 4  # up to here one token at a time, in float32: bandwidth is all that counts
     vector_tile: tuple[int, int] = (4, 512)  # rows and inputs a step of one warp
+    # A matrix of no more rows (attention's output, 2,880) has half the rows a program, of two warps, and twice the inputs, or an
+    # H100 would have 22 KB a multiprocessor under way, where 25 KB cover the 1 us that its memory takes to answer.
+    few_rows: int = 4096
     narrow_rows: int = 512  # a matrix of no more rows (a router's) has four warps a row: it waits for memory only once
     gate_up_tile: tuple[int, int] = (8, 64)  # rows and packed words (of 8 weights) a step of one warp
     # Of each of a token's experts. With twice the words two warps would have to exchange x at every step, and with their
@@ -47,6 +51,7 @@ _AMPERE = Tuning(
     operand=torch.bfloat16,
     library=torch.bfloat16,
     small_tile=(64, 16, 128, 4),
+    middle_tile=(128, 32, 64, 4),
     large_tile=(128, 64, 64, 8),
     stages=3,
     attention_rows=128,
@@ -58,6 +63,7 @@ _AMPERE = Tuning(
 _CONSUMER = replace(
     _AMPERE,
     small_tile=(64, 16, 64, 4),
+    middle_tile=(64, 32, 64, 4),
     large_tile=(64, 64, 64, 4),
     stages=2,
     attention_rows=64,
@@ -73,20 +79,22 @@ _TABLE = {
         library=torch.float16,
         library_tokens=4,
         small_tile=(32, 16, 32, 4),
+        middle_tile=(64, 32, 32, 4),
         large_tile=(64, 32, 32, 4),
         attention_rows=32,
         attention_keys=32,
     ),
     (8, 0): _AMPERE,
     (8, 6): _CONSUMER,
-    (9, 0): replace(_AMPERE, large_tile=(128, 128, 64, 8)),
+    (9, 0): replace(_AMPERE, middle_tile=(128, 64, 64, 8), large_tile=(128, 128, 64, 8)),
     (12, 0): _CONSUMER,
 }
 _INTERPRETED = Tuning(
     operand=torch.float32,
     library=torch.float32,
     small_tile=(64, 8, 32, 1),
-    large_tile=(64, 16, 32, 1),
+    middle_tile=(64, 16, 32, 1),
+    large_tile=(64, 32, 32, 1),
     stages=1,
     attention_rows=16,
     attention_keys=32,
@@ -103,6 +111,17 @@ _INTERPRETED = Tuning(
 def by_capability(capability: tuple[int, int]) -> Tuning:
     """The entry of the newest capability in the table that isn't newer."""
     return _TABLE[max(known for known in _TABLE if known <= capability)]
+
+
+def tile_for(tuned: Tuning, tokens: float) -> Tile:
+    """The tile for so many tokens of one matrix.
+
+    A chunk of 1,024 gives an expert of gpt-oss-120b 32 of them, and one of the 20b 128: three quarters of the large tile would
+    multiply nothing for the 120b.
+    """
+    if tokens <= tuned.small_tile[1]:
+        return tuned.small_tile
+    return tuned.large_tile if tokens >= tuned.large_tile[1] else tuned.middle_tile
 
 
 @functools.cache

@@ -85,7 +85,7 @@ def launch_all(products: bool) -> None:
         steps.rms_norm(x, None if T == 1 else x, empty(D, dtype=half), 1e-5)
         steps.route(empty(T, E), K)
         if T <= 4 or (T <= 64 and products):
-            for rows in (qkv, E):
+            for rows in (qkv, D, E):
                 linear.linear(x, empty(rows, D, dtype=half), empty(rows, dtype=half))
         for start in (7, position) if T == 1 else (7,):
             steps.rope_store(empty(T, qkv), empty(T, C), table, start, k, v)
@@ -94,6 +94,7 @@ def launch_all(products: bool) -> None:
         routes = empty(T, K, dtype=torch.int64), empty(T, K)
         experts.moe_mxfp4(x, *routes, *packed, 7.0)
         experts.moe_dense(x, *routes, *dense, 7.0)
+    experts.moe_mxfp4(empty(300, D), empty(300, K, dtype=torch.int64), empty(300, K), *packed, 7.0)
 
 
 def compiled(capability: int) -> Iterator[tuple[str, Any]]:

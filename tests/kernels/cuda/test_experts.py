@@ -47,6 +47,14 @@ def test_moe_mxfp4_equals_the_reference(moe: Callable[..., Tensor], tokens: int,
     torch.testing.assert_close(moe(x, *routes, *weights, LIMIT), expected, atol=2e-5, rtol=1e-5)
 
 
+def test_moe_mxfp4_equals_the_reference_with_many_tokens_an_expert() -> None:
+    """The largest tile, and none of its experts' tiles full."""
+    x, routes = torch.randn(41, D), routing(41, 4)
+    weights = (*packed(2 * F, D), torch.randn(E, 2 * F), *packed(D, F), torch.randn(E, D))
+    expected = reference.moe_mxfp4(x, *routes, *weights, LIMIT)
+    torch.testing.assert_close(moe_mxfp4(x, *routes, *weights, LIMIT), expected, atol=2e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("scale", [48, 127, 158])
 def test_moe_mxfp4_is_exact_for_small_and_large_scales(scale: int) -> None:
     """Every one of the sixteen numbers, alone in its row, at scales from 2^-79 to 2^31."""

@@ -13,10 +13,10 @@ from gptoss_chat.kernels.cuda.tuning import tuning
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("tokens", [1, 3, 7, 21])
+@pytest.mark.parametrize("tokens", [1, 3, 7, 21, 40])
 @pytest.mark.parametrize("bias", [False, True])
 def test_linear_equals_the_reference(dtype: torch.dtype, tokens: int, bias: bool) -> None:
-    """One token, a few, a small and a large tile that don't end on its edge, in every weight type."""
+    """One token, a few, a small, a middle and a large tile that don't end on its edge, in every weight type."""
     x, w = torch.randn(tokens, 75), torch.randn(37, 75).to(dtype)
     b = torch.randn(37) if bias else None
     torch.testing.assert_close(kernels.linear(x, w, b), reference.linear(x, w, b), atol=2e-5, rtol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from contextlib import nullcontext
 
 import pytest
@@ -46,6 +47,11 @@ def test_triton_is_tried_before_it_is_relied_on(monkeypatch: pytest.MonkeyPatch)
     assert "computes [[3.0, 3.0, 3.0, 3.0]] here" in refusal(here)
     monkeypatch.setattr(steps, "rms_norm", lacks)
     assert refusal(here) == "Triton does not run here: Failed to find C compiler."
+
+
+def test_products_and_sums_are_one_instruction_unless_a_person_says_otherwise() -> None:
+    """Triton asks for it in the environment, and would write a warning over the screen."""
+    assert os.environ["TRITON_DEFAULT_FP_FUSION"] in ("0", "1")
 
 
 @pytest.mark.parametrize(
