@@ -26,8 +26,9 @@ _SILENT = _LOG(lambda level, text, data: None)
 class PeerScores:
     """A GGUF without vocabulary, opened by a peer.
 
-    The cache of keys and values and attention are the peer's defaults (float16, fused) or, with `exact_cache`, float32 and
-    not fused. Raises UsageError where the package is missing or does not open the file.
+    The cache of keys and values and attention are the peer's defaults (float16, fused) or, with `exact_cache`, the most exact
+    that it runs: not fused, and float32 in llama.cpp (ik_llama.cpp refuses that or, fused, aborts). Raises UsageError where the
+    package is missing or does not open the file.
     """
 
     def __init__(self, package: str, path: Path, longest: int, vocab: int, *, exact_cache: bool) -> None:
@@ -46,9 +47,11 @@ class PeerScores:
         params = api.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = longest
         params.n_threads = params.n_threads_batch = torch.get_num_threads()
-        if exact_cache:
+        if exact_cache and package == "llama_cpp":
             params.type_k = params.type_v = _F32
-            setattr(params, "flash_attn_type" if hasattr(params, "flash_attn_type") else "flash_attn", 0)
+            params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        elif exact_cache:
+            params.flash_attn = False
         self._context = api.llama_init_from_model(self._model, params)
         if not self._context:
             raise UsageError(f"{package} can't run {path} with this cache.")
