@@ -15,10 +15,10 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.style import Style
 from textual.visual import RenderOptions
-from textual.widget import Widget
 
 from gptoss_chat.tui.markdown import Document, Laid, Look, Piece
 from gptoss_chat.tui.plain import literally, visible_lines
+from gptoss_chat.tui.widgets.growing import Growing
 
 INLINE_STYLES = ("em", "strong", "s", "code", "link")
 BLOCK_STYLES = ("h1", "h2", "h3", "bullet", "quote-bar", "rule", "fence", "info", "table-head", "table-line", "found")
@@ -28,7 +28,7 @@ REST = 2.0
 """Text that arrives, and the frame that shows it, take one part in 1 + REST of the loop's time at most: keys come between."""
 
 
-class Answer(Widget):
+class Answer(Growing):
     """Markdown that grows. Only lines in view are drawn, and only the block that grows is parsed again."""
 
     COMPONENT_CLASSES = {*INLINE_STYLES, *BLOCK_STYLES}  # noqa: RUF012 - the toolkit's own form

@@ -32,9 +32,9 @@ class Menu(Static):
 
     def show(self, candidates: Sequence[Candidate]) -> None:
         """Offer these; none hides the menu."""
-        if tuple(candidates) != self._candidates:
+        if tuple(candidates) != self._candidates:  # drawing lays the whole screen out: not at every key
             self._candidates, self._at = tuple(candidates), 0
-        self._draw()
+            self._draw()
 
     def close(self) -> None:
         """Offer nothing, until the text changes."""

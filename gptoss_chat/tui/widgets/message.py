@@ -16,6 +16,7 @@ from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.plain import error_text, literally, visible_lines
 from gptoss_chat.tui.reading import Entry
 from gptoss_chat.tui.widgets.calls import Calls, live_lines, stored_lines
+from gptoss_chat.tui.widgets.growing import Growing
 from gptoss_chat.tui.widgets.heading import Heading
 from gptoss_chat.tui.widgets.reasoning import Reasoning
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 FOUND = "$background on $accent bold"  # as Answer's style of that name
 
 
-class MessageBox(Vertical):
+class MessageBox(Vertical, Growing):
     """What both kinds of message share: the heading, which is lit while the mouse is over it or the message is picked."""
 
     def __init__(self, entry: Entry, classes: str) -> None:

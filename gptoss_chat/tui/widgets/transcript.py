@@ -19,6 +19,7 @@ from textual.widgets import Static
 
 from gptoss_chat.tui.live import LiveReply
 from gptoss_chat.tui.reading import Entry
+from gptoss_chat.tui.widgets.growing import Growing
 
 if TYPE_CHECKING:  # an empty transcript does not wait for it
     from gptoss_chat.tui.widgets.message import ReplyMessage, UserMessage
@@ -56,7 +57,11 @@ class EarlierRow(Static, can_focus=True):
         self.post_message(self.Wanted())
 
 
-class Transcript(VerticalScroll, can_focus=False):
+class Column(Vertical, Growing):
+    """The mounted messages, one below the other."""
+
+
+class Transcript(VerticalScroll, Growing, can_focus=False):
     """`live_of` finds the live reply of a row, if it is being written."""
 
     def __init__(self, live_of: Callable[[str], LiveReply | None], *, unfolded: bool) -> None:
@@ -73,7 +78,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._found: tuple[str, int] | None = None  # a message, and which of the places in it
         self._changing = asyncio.Lock()
         self._earlier = EarlierRow()
-        self._column = Vertical(self._earlier, id="column")
+        self._column = Column(self._earlier, id="column")
 
     def compose(self) -> ComposeResult:
         """A column as high as the view at least, so that the anchor never scrolls past its top."""
