@@ -31,9 +31,9 @@ class LoadedModel:
     gpu_bytes: int = 0
 
 
-# A GPU's kernels are compiled at their first run, for one token, a few and many, and a step is recorded then: that happens
-# while the reader types. Each begins with the one before, so that what is left of it has about that size.
-_FIRST_RUNS = (1, 9, 49, 256)
+# A GPU's kernels are compiled at their first run, for one token, a few, many and a long prompt's piece, and a step is recorded
+# then: that happens while the reader types. Each begins with the one before, so that what is left of it has about that size.
+_FIRST_RUNS = (1, 9, 49, 256, 1024)
 
 # How many more objects, net, before Python's collector looks at the newest, the newer and all of them.
 PATIENCE = (2_000, 20, 50)

@@ -20,7 +20,7 @@ from gptoss_chat.engine.turns import Turns
 from gptoss_chat.engine.types import FinishReason, GenerateRequest
 from gptoss_chat.errors import UsageError
 
-MAX_WARM = 4  # pending warm prefills: older ones are stale
+MAX_WARM = 6  # pending warm prefills: older ones are stale; a GPU's first runs are five
 MAX_RUNNING = 8  # requests that take turns: with more of them nobody would see an answer grow
 
 

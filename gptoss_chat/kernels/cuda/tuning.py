@@ -2,6 +2,12 @@
 
 Chosen by counting bytes, registers and instructions for an H100 and scaled down, without a search at run time: the first
 token would wait for one.
+
+What was counted, for one token of the 20b on an H100 (3.35 TB/s, 132 multiprocessors; none of it was measured): a layer reads
+29 MB for queries, keys and values, 24 for attention's output, 35 and 18 for four experts, so 32 us at full bandwidth, in
+four launches; six or seven more (two norms, rotation with the cache's writes, attention and its join, router, choice) wait for
+memory once or twice each, about 2 us apiece in a graph. The head reads 1.16 GB, 350 us. Together 1.1 ms of reading and 0.4 of
+waiting in some 260 launches, within the 2.5 ms of 400 tokens/s.
 """
 
 from __future__ import annotations
@@ -25,9 +31,10 @@ class Tuning:
 
     operand: torch.dtype
     library: torch.dtype
-    small_tile: Tile  # up to its number of tokens: of one expert, on the average, where there are experts
+    # Each up to its number of tokens: of one expert, on the average, where there are experts.
+    small_tile: Tile
     middle_tile: Tile
-    large_tile: Tile  # from its number of tokens on
+    large_tile: Tile  # and beyond
     stages: int  # loads in flight ahead of a product
     attention_rows: int  # tokens times query heads a key-value head
     attention_keys: int  # keys at a time, of many tokens
@@ -119,9 +126,10 @@ def tile_for(tuned: Tuning, tokens: float) -> Tile:
     A chunk of 1,024 gives an expert of gpt-oss-120b 32 of them, and one of the 20b 128: three quarters of the large tile would
     multiply nothing for the 120b.
     """
-    if tokens <= tuned.small_tile[1]:
-        return tuned.small_tile
-    return tuned.large_tile if tokens >= tuned.large_tile[1] else tuned.middle_tile
+    for tile in tuned.small_tile, tuned.middle_tile:
+        if tokens <= tile[1]:
+            return tile
+    return tuned.large_tile
 
 
 @functools.cache
