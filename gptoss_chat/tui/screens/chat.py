@@ -18,14 +18,13 @@ from gptoss_chat.tui.colours import THEMES
 from gptoss_chat.tui.key_map import key_of
 from gptoss_chat.tui.keys import bindings
 from gptoss_chat.tui.models import ModelShelf, NoOtherModels
-from gptoss_chat.tui.plain import visible
+from gptoss_chat.tui.plain import error_text, visible
 from gptoss_chat.tui.screens.transfer import TransferScreen
 from gptoss_chat.tui.widgets.below import NewBelow
 from gptoss_chat.tui.widgets.find import FindBar
 
 if TYPE_CHECKING:
     from gptoss_chat.tui.commands import Asked
-from gptoss_chat.tui.plain import error_text
 
 EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
