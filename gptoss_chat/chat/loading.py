@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,16 +37,7 @@ _FIRST_RUNS = (1, 9, 49, 256, 1024)
 # How many more objects, net, before Python's collector looks at the newest, the newer and all of them.
 PATIENCE = (2_000, 20, 50)
 
-# Longest that one thread keeps Python while another waits for it. The engine lets go of it at every call of a kernel, and
-# would wait Python's own 5 ms, several tokens' time, whenever the screen is being drawn.
-TURN_S = 0.0005
-
 Loader = Callable[[Callable[[float], None]], LoadedModel]
-
-
-def share_python() -> None:
-    """Let threads take shorter turns with Python."""
-    sys.setswitchinterval(TURN_S)
 
 
 def spare_collector() -> None:

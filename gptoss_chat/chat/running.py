@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from gptoss_chat.chat.events import (
@@ -46,7 +46,7 @@ class RunningTurn:
     """One turn, in steps: each ends with a call of a tool, the last one with the turn.
 
     `begun_ids` are what the answer begins with, and `begun_by` the reply whose tokens they are: this one, that is gone on
-    with, or one that it branches from; `tools` are the functions on offer; `closing` ends it early.
+    with, or one that it branches from; `tools` are the functions on offer; `closing` ends it early; `on_token` is told of every token.
     """
 
     def __init__(
@@ -59,12 +59,14 @@ class RunningTurn:
         *,
         begun_by: str,
         tools: tuple[FunctionTool, ...] = (),
+        on_token: Callable[[], None] = lambda: None,
     ) -> None:
         self.model = model
         self.turn = turn
         self.tools = tools
         self._store = store
         self._closing = closing
+        self._on_token = on_token
         self._reply = Reply(model.encoding, turn.options.stop)
         self._begun_ids = begun_ids
         self._begun_by = begun_by
@@ -135,6 +137,7 @@ class RunningTurn:
                         case PrefillProgress():
                             turn.emit(Prefilling(event.done, event.total, event.reused))
                         case TokenEvent():
+                            self._on_token()
                             turn.emit(*self._token(event))
                             if self._reply.stopped:
                                 generation.cancel()

@@ -218,7 +218,8 @@ class Session:
                     assert_never(job)
 
     def _load_model(self, load: Loader) -> None:
-        from gptoss_chat.chat.loading import collect_spared, share_python, spare_collector
+        from gptoss_chat.chat.hurry import share_python
+        from gptoss_chat.chat.loading import collect_spared, spare_collector
 
         old, self._model = self._model, None
         self.state, self.progress, self.error = ModelState.LOADING, 0.0, None

@@ -10,8 +10,10 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from gptoss_chat.chat.hurry import Hurry
 from gptoss_chat.chat.turn import Turn
 from gptoss_chat.errors import GptossChatError, HistoryError
 from gptoss_chat.history import Store, ToolCall
@@ -53,6 +55,7 @@ class TurnThreads:
         self._caller: Caller | None = None
         self._replies: set[str] = set()  # of the turns that have not ended
         self._ended = threading.Condition()
+        self._hurry = Hurry()
 
     def begin(self, job: Job) -> None:
         """Take a turn. Those that were begun before are the ones that it may have to wait for."""
@@ -75,6 +78,7 @@ class TurnThreads:
         from gptoss_chat.engine.types import FinishReason
 
         turn = job.turn
+        self._hurry.begin(turn)
         try:
             finished = self._answer(job)
         except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
@@ -84,6 +88,8 @@ class TurnThreads:
             # A history that can't be written can't take this either; the reader is told of the first error.
             with contextlib.suppress(HistoryError):
                 self._store.finish_reply(turn.reply_node_id, status=TurnStatus.FAILED)
+        finally:
+            self._hurry.end(turn)
         turn.emit(finished)
         with self._ended:
             self._replies.discard(turn.reply_node_id)
@@ -107,7 +113,14 @@ class TurnThreads:
             self._store.finish_reply(turn.reply_node_id, status=TurnStatus.STOPPED)
             return TurnFinished(TurnStatus.STOPPED, FinishReason.CANCELLED, "", "", None)
         running = RunningTurn(
-            self._store, model, turn, job.begun_ids, self._closing, begun_by=job.begun_by, tools=tools
+            self._store,
+            model,
+            turn,
+            job.begun_ids,
+            self._closing,
+            begun_by=job.begun_by,
+            tools=tools,
+            on_token=partial(self._hurry.end, turn),
         )
         outcome = running.begin()
         while isinstance(outcome, ToolCall):
