@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+from textual.strip import Strip
+
 from gptoss_chat.history import Store
 from gptoss_chat.tui.widgets.answer import Answer
 from tests.tui.conftest import Bench, MakeBench
@@ -45,3 +49,22 @@ async def test_growing_answer_is_laid_out_once(make_bench: MakeBench, store: Sto
         assert bench.transcript.max_scroll_y == before + 4
         assert bench.transcript.at_bottom
         assert len(layouts) == 1
+
+
+async def test_messages_that_are_gone_leave_no_drawn_lines(make_bench: MakeBench, store: Store) -> None:
+    """A cache of the toolkit keeps some thousand widgets; what was drawn of them would be most of the program's memory."""
+    conversation_id = long_conversation(store, 40)
+    bench = make_bench()
+    async with bench.app.run_test(size=SIZE) as pilot:
+        await bench.until(pilot, lambda: bench.screen.pane.map is not None)
+        alive = []
+        for _ in range(4):
+            bench.screen.open_conversation(conversation_id)
+            await bench.until(pilot, lambda: len(bench.transcript.entries) == 80)
+            await pilot.pause(0.2)
+            bench.screen.open_conversation(None)
+            await bench.until(pilot, lambda: not bench.transcript.entries)
+            await pilot.pause(0.2)
+            gc.collect()
+            alive.append(sum(isinstance(one, Strip) for one in gc.get_objects()))
+        assert alive[-1] <= alive[1] + 20

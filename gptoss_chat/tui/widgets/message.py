@@ -60,6 +60,12 @@ class MessageBox(Vertical, Growing):
         """Light every place that shows `text`; none when it is empty."""
         raise NotImplementedError
 
+    def forget_lines(self) -> None:
+        """Let go of what was drawn, before it is taken off the screen: a cache of the toolkit keeps some thousand widgets that are
+        gone, with all their lines."""
+        for part in self.walk_children(Widget, with_self=True):
+            part.refresh()
+
     def on_enter(self) -> None:
         """The mouse comes, maybe to a part of it."""
         self._light()

@@ -220,6 +220,8 @@ class Transcript(VerticalScroll, Growing, can_focus=False):
         self._entries, self._first = list(entries), first
         self._ids = frozenset(entry.node_id for entry in entries)
         with self.app.batch_update():
+            for widget in gone:
+                widget.forget_lines()
             if gone:
                 await self._column.remove_children(gone)
             await self._column.mount_all(new)
@@ -244,6 +246,8 @@ class Transcript(VerticalScroll, Growing, can_focus=False):
         self._entries[self._first : self._first + extra] = [widget.entry for widget in gone]
         self._first += extra
         with self.app.batch_update():
+            for widget in gone:
+                widget.forget_lines()
             await self._column.remove_children(gone)
             self._earlier.count(self._first)
 
