@@ -8,7 +8,6 @@ T tokens, V vocabulary, P pages, S slots a page, G key-value heads, C head size,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool
+from gptoss_chat.model.pauses import WithPauses
 from gptoss_chat.model.route import Route
 from gptoss_chat.model.spec import ModelSpec
 from gptoss_chat.model.transformer import Transformer
@@ -47,7 +47,7 @@ class FilledModel:
         """See LanguageModel."""
         return self._model.steering_for(route)
 
-    def forward(
+    def steps(
         self,
         ids_T: Tensor,
         start: int,
@@ -59,14 +59,15 @@ class FilledModel:
         steering: Any = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
-        stopped: Callable[[], bool] | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> WithPauses[tuple[Tensor, Tensor, Tensor]]:
         """See LanguageModel; pretended tokens are routed to expert 0 and followed by token 0."""
         T, spec = len(ids_T), self.spec
         if not self.filling or T == 1:
-            return self._model.forward(
-                ids_T, start, page_table_N, kv,
-                all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums, stopped=stopped,
+            return (
+                yield from self._model.steps(
+                    ids_T, start, page_table_N, kv,
+                    all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums,
+                )
             )  # fmt: skip
         for number in range(start // PAGE_TOKENS, (start + T - 1) // PAGE_TOKENS + 1):
             first = max(0, start - number * PAGE_TOKENS)

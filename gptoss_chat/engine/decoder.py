@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from gptoss_chat.engine.cache import CachedSequence, CacheFullError, KVCache, pa
 from gptoss_chat.engine.protocol import LanguageModel
 from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.device_errors import device_error
+from gptoss_chat.model.pauses import WithPauses
 from gptoss_chat.model.route import Route
-from gptoss_chat.model.stopping import StoppedError
 
 _log = logging.getLogger(__name__)
 
@@ -52,11 +51,11 @@ class Decoder:
                     return False
                 start = sequence.length
                 end = self.chunk_end(start, len(ids))
-                self.forward(sequence, ids[start:end], stopped=partial(in_vain, ids[:end]))
+                for _ in self.steps(sequence, ids[start:end]):
+                    if in_vain(ids[:end]):
+                        return False
         except CacheFullError:
             return True
-        except StoppedError:
-            return False
         finally:
             sequence.close()
         return True
@@ -68,29 +67,22 @@ class Decoder:
         """
         return min((start // self._chunk + 1) * self._chunk, limit)
 
-    def forward(
-        self,
-        sequence: CachedSequence,
-        ids: Sequence[int],
-        steering: Any = None,
-        sums: ScoreSums | None = None,
-        stopped: Callable[[], bool] | None = None,
-    ) -> Tensor:
-        """Run `ids` after what is in the sequence; returns the last one's logits (float32 [V]), and fills in their `sums` where
-        the model has them.
+    def steps(
+        self, sequence: CachedSequence, ids: Sequence[int], steering: Any = None, sums: ScoreSums | None = None
+    ) -> WithPauses[Tensor]:
+        """Run `ids` after what is in the sequence, with the model's pauses; returns the last one's logits (float32 [V]), and fills
+        in their `sums` where the model has them. Until then the sequence is as it was.
 
-        Raises CacheFullError; StoppedError when `stopped` says so on the way, and the sequence is as it was; DeviceMemoryError and
-        DeviceLostError for a GPU.
+        Raises CacheFullError at the beginning; DeviceMemoryError and DeviceLostError for a GPU.
         """
         table_n = sequence.page_table(sequence.length + len(ids))
         # Arrays first: torch lets go of Python in each of its calls, and a screen that is being drawn takes it.
         ids_T = torch.from_numpy(np.array(ids, np.int64))
         entropy_TL = torch.from_numpy(np.full((len(ids), self._model.spec.layers), np.nan, np.float16))
         try:
-            logits_V, experts_TLK, weights_TLK = self._model.forward(
-                ids_T, sequence.length, table_n, self.cache.kv,
-                steering=steering, entropy_out=entropy_TL, sums=sums, stopped=stopped,
-            )  # fmt: skip
+            logits_V, experts_TLK, weights_TLK = yield from self._model.steps(
+                ids_T, sequence.length, table_n, self.cache.kv, steering=steering, entropy_out=entropy_TL, sums=sums
+            )
         except RuntimeError as error:
             if (told := device_error(error)) is None:
                 raise

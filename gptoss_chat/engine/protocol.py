@@ -5,12 +5,12 @@ Legend: T tokens of one call, L layers, K chosen experts, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
 from gptoss_chat.kernels.part_sums import ScoreSums
+from gptoss_chat.model.pauses import WithPauses
 from gptoss_chat.model.route import Route
 
 PAGE_TOKENS = 32
@@ -59,7 +59,7 @@ class LanguageModel(Protocol[KV]):
         """Changes to the router in the model's own form. Raises UsageError when it can't make them."""
         ...
 
-    def forward(
+    def steps(
         self,
         ids_T: Tensor,
         start: int,
@@ -71,14 +71,13 @@ class LanguageModel(Protocol[KV]):
         steering: Any = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
-        stopped: Callable[[], bool] | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> WithPauses[tuple[Tensor, Tensor, Tensor]]:
         """Run tokens start .. start+T through the model, writing their keys and values through `page_table` (int32).
 
         Returns the last token's logits (float32 [V]), and every token's experts (uint8 [T, L, K]) and their weights
         (float16 [T, L, K]). `steering` is what `steering_for` made: its `width` is K then. `entropy_out` (float16 [T, L]) is
         filled with the entropy of the router's choice over all experts, in bits. `sums` is filled in where the model has them
-        sooner than whoever asks would. `stopped` may be asked now and then while more than one token run: StoppedError when it says
-        so, and what was written counts for nothing.
+        sooner than whoever asks would. In a pause other sequences may be run, or this call be left: what it wrote counts for
+        nothing then. A single token has no pause.
         """
         ...

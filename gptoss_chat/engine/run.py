@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from gptoss_chat.engine.cache import CachedSequence, pages_for
 from gptoss_chat.engine.decoder import Decoder
@@ -17,7 +18,8 @@ from gptoss_chat.engine.rows import joined
 from gptoss_chat.engine.sampler import Sample, Sampler
 from gptoss_chat.engine.types import Finished, FinishReason, PrefillProgress, RouteRecord, TokenEvent, Usage
 from gptoss_chat.errors import ContextFullError
-from gptoss_chat.model.stopping import StoppedError
+from gptoss_chat.kernels.part_sums import ScoreSums
+from gptoss_chat.model.pauses import WithPauses
 
 WAY_ON = "Shorten it, edit an earlier message to branch from there, or start a new conversation."
 
@@ -42,6 +44,8 @@ class Run:
         self._steering: Any = None
         self._sequence: CachedSequence | None = None
         self._ids = list(self._request.prompt_ids)  # and what was drawn and is to be run
+        self._piece: WithPauses[Tensor] | None = None  # what is on its way through the model
+        self._sums: ScoreSums | None = None  # of its scores
         self._drawn: Sample | None = None  # the last one
         self._generated = 0
         self._reached = 0  # the most tokens that were in the cache
@@ -59,6 +63,11 @@ class Run:
     def holds_pages(self) -> bool:
         """Whether `park` would make room."""
         return self._sequence is not None
+
+    @property
+    def midway(self) -> bool:
+        """Whether a piece is on its way through the model, which `share` and `park` would lose."""
+        return self._piece is not None
 
     @property
     def unshared_T(self) -> slice:
@@ -82,7 +91,7 @@ class Run:
         return min(len(self.ids_T), self._request.record_from) if self._request.route else len(self.ids_T)
 
     def step(self) -> FinishReason | None:
-        """Run the next piece and, at the end of what there is, draw a token; the reason when that was the last step.
+        """Run to the model's next pause and, at the end of what there is, draw a token; the reason when that was the last step.
 
         Raises CacheFullError with nothing lost: the step may be tried again. Other exceptions are the model's.
         """
@@ -120,13 +129,18 @@ class Run:
         start, sampling = sequence.length, self._request.sampling
         steering = self._steering if start >= self._request.record_from else None
         assert self._sampler is not None
-        sums = self._sampler.sums()
-        piece = self._ids[start : self._end(start)]
-        stopped = None if len(piece) == 1 else lambda: self.generation.cancelled  # a token is through in a moment
+        piece, self._piece = self._piece, None
+        if piece is None:
+            ids = self._ids[start : self._end(start)]
+            self._sums = self._sampler.sums()
+            piece = self._decoder.steps(sequence, ids, steering, self._sums)
         try:
-            logits_V = self._decoder.forward(sequence, piece, steering, sums, stopped)
-        except StoppedError:
-            return FinishReason.CANCELLED
+            next(piece)
+        except StopIteration as end:
+            logits_V: Tensor = end.value
+        else:
+            self._piece = piece
+            return None
         if not self._generated:
             self._tell_progress(sequence)
         whole = sequence.length == len(self._ids)
@@ -140,7 +154,7 @@ class Run:
             return FinishReason.LENGTH
         if sequence.length == self._decoder.context_limit:
             return FinishReason.CONTEXT
-        sample = self._drawn = self._sampler.sample(logits_V, sequence.length, sums)
+        sample = self._drawn = self._sampler.sample(logits_V, sequence.length, self._sums)
         self._last_s = self._clock()
         if not self._generated:
             self._first_s = self._last_s
@@ -219,7 +233,7 @@ class Run:
             if self._steering is not None:
                 self._sequence.forget_from(self._request.record_from)
             self._sequence.close()
-            self._sequence = None
+            self._sequence = self._piece = None
 
     def _check_room(self) -> None:
         limit, prompt_tokens = self._decoder.context_limit, len(self.ids_T)

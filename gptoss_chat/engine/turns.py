@@ -1,7 +1,7 @@
 """Which of several runs has the next step of the model, and which wait; it knows neither tensors nor threads.
 
-Every run gets the same time of the model: the next step is that of the run which has had the least. Steps differ (a piece of a
-prompt takes as long as hundreds of tokens), so time is what is counted, not steps.
+Every run gets the same time of the model: the next step is that of the run which has had the least. Steps differ (a layer of a
+prompt's piece takes as long as several tokens), so time is what is counted, not steps.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Turns:
             common = common_prefix(run.ids_T[: run.reusable], other.ids_T[: unshared_T.stop])
             if common - unshared_T.start < PAGE_TOKENS:
                 continue
-            if other.length < common:
+            if other.length < common or other.midway:
                 return False
             other.share()
         return True

@@ -9,7 +9,7 @@ head lie.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -22,12 +22,12 @@ from gptoss_chat.kernels.part_sums import ScoreSums
 from gptoss_chat.model.decode_graph import DecodeGraph, Inputs, Recorder, cuda_recorder
 from gptoss_chat.model.host_step import host_step
 from gptoss_chat.model.kv import PAGE_TOKENS, KVPool, new_pool
+from gptoss_chat.model.pauses import WithPauses, at_once
 from gptoss_chat.model.placement import Placement
 from gptoss_chat.model.rope import Rope
 from gptoss_chat.model.route import NO_EXPERT, Route
 from gptoss_chat.model.spec import SLIDING, ModelSpec
 from gptoss_chat.model.steering import RouterSteering
-from gptoss_chat.model.stopping import StoppedError
 from gptoss_chat.model.weights import DenseExperts, LayerWeights
 
 _Routing = list[tuple[Tensor, Tensor, Tensor]]  # of each layer: ids [T, K], weights [T, K], entropy [T]
@@ -153,7 +153,6 @@ class Transformer:
         steering: RouterSteering | None = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
-        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run T >= 1 tokens of one sequence, the first at position `start`, after those already in `kv`.
 
@@ -163,8 +162,31 @@ class Transformer:
         `steering` changes the router's scores; the routing is what came of it, K the most that a layer chose (or the model's
         own K), and places that a layer leaves empty hold NO_EXPERT and weight 0. `entropy_out` (float [T, L]) is filled with
         the entropy in bits of the router's softmax over all experts, `sums` with those of the last token's logits where a device
-        has them. `stopped` is asked before every layer of a prompt's pass, which on a CPU takes a second for each where a model
-        is big: StoppedError when it says so, and nothing of these tokens may be used.
+        has them.
+        """
+        return at_once(
+            self.steps(
+                ids_T, start, page_table_N, kv,
+                all_logits=all_logits, steering=steering, entropy_out=entropy_out, sums=sums,
+            )
+        )  # fmt: skip
+
+    def steps(
+        self,
+        ids_T: Tensor,
+        start: int,
+        page_table_N: Tensor,
+        kv: KVPool,
+        *,
+        all_logits: bool = False,
+        steering: RouterSteering | None = None,
+        entropy_out: Tensor | None = None,
+        sums: ScoreSums | None = None,
+    ) -> WithPauses[tuple[Tensor, Tensor, Tensor]]:
+        """`forward` with a pause after every layer of a prompt's pass, which on a CPU takes a second for each where a model is big.
+
+        In a pause other sequences may be run, and the pass may be left for good: nothing of its tokens may be used then. Needs
+        torch's inference mode.
         """
         rope_TC = self._rope.rows(start, ids_T.shape[0])
         x_TD = self._embedding_VD[ids_T].float()
@@ -178,7 +200,7 @@ class Transformer:
         device = self._devices[0]
         if device.type != "cpu":
             x_TD, rope_TC, page_table_N = x_TD.to(device), rope_TC.to(device), page_table_N.to(device)
-        x_TD, delta_TD, routing = self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering, stopped)
+        x_TD, delta_TD, routing = yield from self._layers_pass(x_TD, rope_TC, page_table_N, start, kv, steering)
         if not all_logits:
             x_TD, delta_TD = x_TD.narrow(0, -1, 1), delta_TD.narrow(0, -1, 1)
         logits_TV = self._logits(x_TD, delta_TD)
@@ -206,14 +228,13 @@ class Transformer:
         start: int | Tensor,
         kv: KVPool,
         steering: RouterSteering | None = None,
-        stopped: Callable[[], bool] | None = None,
-    ) -> tuple[Tensor, Tensor, _Routing]:
+    ) -> WithPauses[tuple[Tensor, Tensor, _Routing]]:
         """Through every layer: the hidden values (float32 [T, D]), what the last experts add to them, and the routing."""
         spec, delta_TD, routing = self.spec, None, []
         near = {x_TD.device: (rope_TC, page_table_N)}
         for layer, w in enumerate(self._layers):
-            if stopped is not None and stopped():
-                raise StoppedError
+            if layer > 0 and len(x_TD) > 1:
+                yield
             if self._split:
                 device = self._devices[2 * layer]
                 x_TD, delta_TD = _carried(x_TD, delta_TD, device)
@@ -285,7 +306,7 @@ class Transformer:
         def step(
             x_1D: Tensor, rope_1C: Tensor, page_table_N: Tensor, position_1: Tensor, factor_1: Tensor
         ) -> tuple[Tensor, ...]:
-            x_1D, delta_1D, routing = self._layers_pass(x_1D, rope_1C, page_table_N, position_1, kv)
+            x_1D, delta_1D, routing = at_once(self._layers_pass(x_1D, rope_1C, page_table_N, position_1, kv))
             ids, weights, entropies = (torch.cat(parts) for parts in zip(*routing, strict=True))
             logits_V = self._logits(x_1D, delta_1D)[0]
             return logits_V, ops.part_sums(logits_V, factor_1), ids, weights, entropies

@@ -10,6 +10,7 @@ import torch
 from gptoss_chat.bench.filled import FilledModel
 from gptoss_chat.bench.runner import OwnRunner
 from gptoss_chat.model.checkpoint import load_model
+from gptoss_chat.model.pauses import at_once
 from gptoss_chat.model.synthetic import write_synthetic
 
 
@@ -29,7 +30,8 @@ def test_pretended_tokens_have_keys_and_values_and_leave_earlier_ones_alone(fold
         pool.fill_(torch.nan)
     kv.k[0][3, :10] = 7.0
     entropy = torch.ones(60, 3)
-    logits, experts, weights = filled.forward(torch.zeros(60, dtype=torch.int64), 10, table, kv, entropy_out=entropy)
+    steps = filled.steps(torch.zeros(60, dtype=torch.int64), 10, table, kv, entropy_out=entropy)
+    logits, experts, weights = at_once(steps)
     assert logits.shape == (301,)
     assert experts.shape == weights.shape == (60, 3, 3)
     assert not entropy.any()
@@ -47,11 +49,11 @@ def test_single_tokens_and_whole_prompts_are_computed_when_nothing_is_pretended(
     kv, table = model.new_kv_pool(1), torch.zeros(1, dtype=torch.int32)
     ids = torch.tensor([5, 6, 7])
     expected = model.forward(ids, 0, table, kv)
-    for got, wanted in zip(filled.forward(ids, 0, table, kv), expected, strict=True):
+    for got, wanted in zip(at_once(filled.steps(ids, 0, table, kv)), expected, strict=True):
         assert torch.equal(got, wanted)
     filled.filling = True
     expected = model.forward(ids[:1], 3, table, kv)
-    for got, wanted in zip(filled.forward(ids[:1], 3, table, kv), expected, strict=True):
+    for got, wanted in zip(at_once(filled.steps(ids[:1], 3, table, kv)), expected, strict=True):
         assert torch.equal(got, wanted)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptoss_chat.kernels.part_sums import ScoreSums
-from gptoss_chat.model.stopping import StoppedError
+from gptoss_chat.model.pauses import WithPauses
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def routing(token: int, position: int, spec: Spec) -> Tensor:
 class HashModel:
     """Writes each token into its slot; scores come from a hash of every slot up to the last, so a wrong page shows.
 
-    `calls` lists (start, tokens) of every forward; `on_forward` is called before each.
+    `calls` lists (start, tokens) of every forward; `on_forward` is called before each. More than one token have `pauses` before it,
+    and `on_pause` is called at the beginning of each with the start and the pause's number.
     """
 
     backend = "hash"
@@ -58,11 +60,22 @@ class HashModel:
     def __init__(self, spec: Spec | None = None) -> None:
         self.spec = spec or Spec()
         self.calls: list[tuple[int, int]] = []
+        self.pauses = 0
         self.on_forward: Callable[[int, int], None] | None = None
+        self.on_pause: Callable[[int, int], None] | None = None
 
     def new_kv_pool(self, pages: int) -> Pool:
         shape = (self.spec.layers, pages, 32, 1, 4)
         return Pool(torch.full(shape, -1.0, dtype=torch.float64), torch.full(shape, -1.0, dtype=torch.float64))
+
+    def steps(
+        self, ids_T: Tensor, start: int, page_table: Tensor, kv: Pool, **named: Any
+    ) -> WithPauses[tuple[Tensor, Tensor, Tensor]]:
+        for number in range(self.pauses if len(ids_T) > 1 else 0):
+            if self.on_pause is not None:
+                self.on_pause(start, number)
+            yield
+        return self.forward(ids_T, start, page_table, kv, **named)
 
     def forward(
         self,
@@ -75,13 +88,10 @@ class HashModel:
         steering: None = None,
         entropy_out: Tensor | None = None,
         sums: ScoreSums | None = None,
-        stopped: Callable[[], bool] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         spec, tokens = self.spec, len(ids_T)
         if self.on_forward is not None:
             self.on_forward(start, tokens)
-        if stopped is not None and stopped():
-            raise StoppedError
         self.calls.append((start, tokens))
         position_T = torch.arange(start, start + tokens)
         page_T = page_table[position_T // 32].long()

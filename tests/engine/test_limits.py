@@ -21,12 +21,15 @@ def ids(count: int, seed: int = 1) -> list[int]:
 
 
 class Gate:
-    """Holds the model at a forward that begins at `start`, until opened."""
+    """Holds the model at a forward that begins at `start`, until opened; `midway`, before it pauses there."""
 
-    def __init__(self, model: HashModel, start: int) -> None:
+    def __init__(self, model: HashModel, start: int, *, midway: bool = False) -> None:
         self._start = start
         self.reached, self.open = threading.Event(), threading.Event()
-        model.on_forward = self._pass
+        if midway:
+            model.pauses, model.on_pause = 1, self._pass
+        else:
+            model.on_forward = self._pass
 
     def _pass(self, start: int, _tokens: int) -> None:
         if start == self._start:
@@ -44,7 +47,7 @@ def test_cancel_during_prefill_ends_the_chunk_and_keeps_those_before(
 ) -> None:
     """The chunks that were run stay in the cache, the one at hand counts for nothing; no token is emitted."""
     engine = start(model, chunk=32)
-    gate = Gate(model, 32)
+    gate = Gate(model, 32, midway=True)
     generation = engine.submit(request(ids(200)))
     assert gate.reached.wait(30)
     generation.cancel()
@@ -100,7 +103,7 @@ def test_cancelling_a_queued_request_need_not_wait_for_its_turn(engine: Engine, 
 def test_submit_preempts_warm_which_then_goes_on(start: Callable[..., Engine], model: HashModel) -> None:
     """A warm prefill is no part of the prompt: its chunk is ended, and run again with the rest when the model is idle."""
     engine = start(model, chunk=32)
-    gate = Gate(model, 32)
+    gate = Gate(model, 32, midway=True)
     canonical = ids(200)
     engine.warm(canonical)
     assert gate.reached.wait(30)
@@ -121,7 +124,7 @@ def test_request_waits_for_the_chunk_of_a_warm_prefill_that_it_begins_with(
 ) -> None:
     """What is half done of a prompt is not thrown away when the prompt comes."""
     engine = start(model, chunk=32)
-    gate = Gate(model, 32)
+    gate = Gate(model, 32, midway=True)
     engine.warm(ids(200))
     assert gate.reached.wait(30)
     asked = engine.submit(request([*ids(100), 1]))
@@ -132,7 +135,7 @@ def test_request_waits_for_the_chunk_of_a_warm_prefill_that_it_begins_with(
 def test_warm_prefill_that_is_not_wanted_any_more_is_left(start: Callable[..., Engine], model: HashModel) -> None:
     """Its chunk is ended and not taken up again; the next in line is."""
     engine = start(model, chunk=32)
-    gate, wanted = Gate(model, 32), threading.Event()
+    gate, wanted = Gate(model, 32, midway=True), threading.Event()
     wanted.set()
     engine.warm(ids(200), wanted.is_set)
     assert gate.reached.wait(30)

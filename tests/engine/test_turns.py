@@ -100,6 +100,37 @@ def test_reader_of_a_long_prompt_and_writer_share_the_time(bench: Bench) -> None
     assert between == [64] * 3
 
 
+def test_piece_of_a_prompt_lets_the_writer_go_on_in_its_pauses(bench: Bench) -> None:
+    """A third of a piece of 63 tokens, then as many tokens of the other."""
+    bench.model.pauses, tokens_at_pauses = 2, []
+
+    def pause(start: int, _number: int) -> None:
+        bench.tokens += 21
+        tokens_at_pauses.append((start, len(bench.model.calls)))
+
+    def forward(_start: int, tokens: int) -> None:
+        bench.tokens += 21 if tokens > 1 else 1
+
+    writer, reader = bench.together(request(ids(2), max_tokens=300), request(ids(320, seed=2), max_tokens=1))
+    bench.model.on_pause, bench.model.on_forward = pause, forward
+    assert collect(writer).ids == cold(ids(2), max_tokens=300)
+    assert collect(reader).ids == cold(ids(320, seed=2), max_tokens=1)
+    calls = [count for start, count in tokens_at_pauses if start >= 64]
+    assert [after - before for before, after in pairwise(calls)] == [21, 43] * 3 + [21]
+
+
+def test_stopping_in_a_pause_leaves_the_piece(bench: Bench) -> None:
+    """What was on its way through the model counts for nothing, and nothing holds its pages."""
+    bench.model.pauses = 2
+    (generation,) = bench.together(request(ids(150)))
+    bench.model.on_pause = lambda start, number: generation.cancel() if (start, number) == (64, 1) else None
+    answer = collect(generation)
+    assert (answer.finished.reason, answer.counts) == (FinishReason.CANCELLED, (0, 64))
+    assert (64, 64) not in bench.model.calls
+    again = bench.answers(request(ids(150)))[0]
+    assert (again.ids, again.counts) == (cold(ids(150)), (64, 86))
+
+
 def test_newcomer_starts_at_once_and_does_not_catch_up(bench: Bench) -> None:
     """Whoever has been served for long gives half of the time, not all of it, to one that comes late."""
     engine, model = bench.engine, bench.model
@@ -160,7 +191,7 @@ def test_stopping_the_reader_frees_the_one_that_waits_for_it(bench: Bench) -> No
     bench.model.on_forward = forward
     assert collect(first).finished.reason is FinishReason.CANCELLED
     answer = collect(second)
-    assert answer.counts == (128, 272)
+    assert answer.counts == (192, 208)
     assert answer.ids == cold(prompt)
 
 
@@ -293,11 +324,12 @@ def test_close_ends_all_of_them(bench: Bench) -> None:
     assert {collect(generation).finished.reason for generation in generations} == {FinishReason.CANCELLED}
 
 
-@pytest.mark.parametrize("pages", [9, 40])
-def test_random_conversations_at_once_answer_as_alone(pages: int) -> None:
+@pytest.mark.parametrize(("pages", "pauses"), [(9, 0), (9, 3), (40, 0), (40, 3)])
+def test_random_conversations_at_once_answer_as_alone(pages: int, pauses: int) -> None:
     """Branches, repetitions, stops and evictions, four at a time, in a cache that holds them and in one that does not."""
     draw = random.Random(pages)
     bench = Bench(pages=pages, chunk=32, most_running=3)
+    bench.model.pauses = pauses
     known: list[list[int]] = [[]]
     for _ in range(15):
         requests, prompts = [], []

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from gptoss_chat.model.checkpoint import load_model
-from gptoss_chat.model.stopping import StoppedError
 from gptoss_chat.model.transformer import Transformer
 
 from .conftest import CASES, Case, poisoned_pool, run, token_ids
@@ -88,20 +87,26 @@ def test_progress_reaches_one(tmp_path: Path) -> None:
     assert seen[-1] == 1.0
 
 
-@pytest.mark.parametrize("after", [0, 1])
-def test_forward_ends_before_a_layer_when_it_is_told_to(after: int, tmp_path: Path) -> None:
-    """It asks before every layer, and a pass over the same tokens afterwards gives what it would have given."""
+def test_pass_may_be_left_and_others_run_in_its_pauses(tmp_path: Path) -> None:
+    """A pause after every layer but the last; the tokens of another sequence in between change no bit."""
     case = CASES[0]
     model = load_model(case.write(tmp_path / "model"))
-    ids_T, kv, asked = token_ids(case.spec, 40), poisoned_pool(model, 4), list[None]()
-    table = torch.tensor([2, 0], dtype=torch.int32)
-
-    def stopped() -> bool:
-        asked.append(None)
-        return len(asked) > after
-
-    with pytest.raises(StoppedError):
-        model.forward(ids_T, 0, table, kv, stopped=stopped)
-    assert len(asked) == after + 1
-    again, _, _ = model.forward(ids_T, 0, table, kv, stopped=lambda: False)
-    assert torch.equal(again, model.forward(ids_T, 0, table, poisoned_pool(model, 4))[0])
+    ids_T, kv = token_ids(case.spec, 40), poisoned_pool(model, 5)
+    table, other = torch.tensor([2, 0], dtype=torch.int32), torch.tensor([4, 1], dtype=torch.int32)
+    expected = model.forward(ids_T, 0, table, poisoned_pool(model, 5))
+    with torch.inference_mode():
+        left = model.steps(ids_T, 0, table, kv)
+        next(left)
+        left.close()
+        pauses, passing = 0, model.steps(ids_T, 0, table, kv)
+        while True:
+            try:
+                next(passing)
+            except StopIteration as end:
+                found = end.value
+                break
+            pauses += 1
+            model.forward(ids_T[pauses : pauses + 1], pauses - 1, other, kv)
+            model.forward(ids_T[:7], 10, other, kv)
+    assert pauses == case.spec.layers - 1
+    assert all(torch.equal(got, wanted) for got, wanted in zip(found, expected, strict=True))
