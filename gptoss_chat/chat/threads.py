@@ -79,7 +79,6 @@ class TurnThreads:
         from gptoss_chat.engine.types import FinishReason
 
         turn = job.turn
-        self._hurry.begin(turn)
         try:
             finished = self._answer(job)
         except Exception as error:  # noqa: BLE001 - a turn always ends with an event, whatever happened
@@ -106,6 +105,7 @@ class TurnThreads:
 
         turn, caller = job.turn, self.tool_caller()
         self._wait_for_those_before(turn)
+        self._hurry.begin(turn)
         try:
             model = self._model()
             tools = () if self._stopped(turn) else caller.offer(turn)
