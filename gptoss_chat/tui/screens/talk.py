@@ -75,7 +75,7 @@ class TalkScreen(PanesScreen):
         """The parts."""
         with Horizontal(id="main"):
             yield self.lists
-            with Container(id="panes"):
+            with Container(id="panes", classes="-across"):  # as most often: a change would be a restyling
                 yield self.pane
         yield self.status_line
 
