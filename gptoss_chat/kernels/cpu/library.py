@@ -12,7 +12,7 @@ from gptoss_chat.kernels import cpu
 
 INSTRUCTION_SETS = ("avx512", "avx2", "neon", "portable")  # the best first
 _FILES = ("libgptoss_cpu.so", "libgptoss_cpu.dylib")
-_INTERFACE = 6  # as gptoss_interface() in src/portable.cpp
+_INTERFACE = 7  # as gptoss_interface() in src/portable.cpp
 
 _P, _N, _I, _F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int, ctypes.c_float
 _SIGNATURES: dict[str, list[Any]] = {
@@ -26,7 +26,7 @@ _SIGNATURES: dict[str, list[Any]] = {
     "rms_norm": [_P] * 4 + [_N] * 2 + [_F, _I],
     "rope_store": [_P] * 5 + [_I, _P] + [_N] * 7 + [_I],
     "route": [_P] * 4 + [_N] * 3,
-    "step": [_P] * 4 + [_N] + [_P] * 4 + [_I],
+    "step": [_P] * 4 + [_N] * 2 + [_P] * 4 + [_I],
 }
 
 _NO_MEMORY, _BAD_INDEX = 1, 2  # as Status in src/vec.h

@@ -1,4 +1,4 @@
-"""A token through a whole model in a single compiled call; it knows pointers and shapes, not where weights came from.
+"""A few tokens through a whole model in a single compiled call; it knows pointers and shapes, not where weights came from.
 
 T tokens, L layers, D model, V vocabulary, K experts a token, P pages, S slots a page, G key-value heads, C head size, N pages of a
 sequence.
@@ -75,7 +75,7 @@ def _address(tensor: Tensor) -> int:
 
 
 class Step:
-    """Runs a token through `layers`; `kept` are the tensors whose addresses they and `model` hold."""
+    """Runs tokens through `layers`; `kept` are the tensors whose addresses they and `model` hold."""
 
     def __init__(self, functions: Functions, model: StepModel, layers: Sequence[StepLayer], kept: object) -> None:
         self._step, self._model, self._kept = functions.step, model, kept
@@ -86,7 +86,7 @@ class Step:
     def run(
         self, x_TD: Tensor, rope_TC: Tensor, page_table_N: Tensor, start: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of T >= 1 tokens, one after the other: logits float32 [V] of the last one, and of each its experts uint8 [T, L, K], their
+        """Of T >= 1 tokens, each as if it ran alone: logits float32 [V] of the last one, and of each its experts uint8 [T, L, K], their
         weights float16 [T, L, K] and entropy float32 [T, L].
 
         x float32 [T, D], which is written; rope, page_table and start as for `ops.rope_store`. Raises IndexError when there is no
@@ -96,15 +96,14 @@ class Step:
         if len(page_table_N) * model.S < start + T:
             raise IndexError(f"{len(page_table_N)} pages of {model.S} don't hold position {start + T - 1}")
         # Arrays, not tensors: torch lets go of Python in each of its calls, and a screen that is being drawn takes it.
-        logits_V, entropy_TL = np.empty(model.V, np.float32), np.empty((T, model.L), np.float32)
-        ids_TLK = np.empty((T, model.L, model.K), np.int64)
-        shares_TLK = np.empty(ids_TLK.shape, np.float32)
-        given = [(x_TD.data_ptr(), 4 * model.D), (rope_TC.data_ptr(), 4 * model.C)]
-        found = [(array.ctypes.data, array[0].nbytes) for array in (ids_TLK, shares_TLK, entropy_TL)]
-        table, logits, threads = page_table_N.data_ptr(), logits_V.ctypes.data, torch.get_num_threads()
-        for t in range(T):
-            (x, rope), places = ([at + t * size for at, size in group] for group in (given, found))
-            check(self._step(ctypes.byref(model), x, rope, table, start + t, logits, *places, threads))
-        experts_TLK, weights_TLK = ids_TLK.astype(np.uint8), shares_TLK.astype(np.float16)
+        logits_V, entropy_LT = np.empty(model.V, np.float32), np.empty((model.L, T), np.float32)
+        ids_LTK = np.empty((model.L, T, model.K), np.int64)
+        shares_LTK = np.empty(ids_LTK.shape, np.float32)
+        given = [tensor.data_ptr() for tensor in (x_TD, rope_TC, page_table_N)]
+        places = [array.ctypes.data for array in (logits_V, ids_LTK, shares_LTK, entropy_LT)]
+        check(self._step(ctypes.byref(model), *given, T, start, *places, torch.get_num_threads()))
+        experts_TLK = ids_LTK.swapaxes(0, 1).astype(np.uint8, order="C")
+        weights_TLK = shares_LTK.swapaxes(0, 1).astype(np.float16, order="C")
+        entropy_TL = np.ascontiguousarray(entropy_LT.T)
         found_V, experts, weights, entropy = map(torch.from_numpy, (logits_V, experts_TLK, weights_TLK, entropy_TL))
         return found_V, experts, weights, entropy

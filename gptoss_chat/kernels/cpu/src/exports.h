@@ -69,9 +69,9 @@ GPTOSS_EXPORT(route)(const float* scores, int64_t* ids, float* weights, float* e
     return route(scores, ids, weights, entropy, T, E, K);
 }
 
-GPTOSS_EXPORT(step)(const StepModel* model, float* x, const float* rope, const int32_t* page_table, int64_t start,
+GPTOSS_EXPORT(step)(const StepModel* model, float* x, const float* rope, const int32_t* page_table, int64_t T, int64_t start,
                     float* logits, int64_t* ids, float* weights, float* entropy, int threads) {
-    return step(*model, x, rope, page_table, start, logits, ids, weights, entropy, threads);
+    return step(*model, x, rope, page_table, T, start, logits, ids, weights, entropy, threads);
 }
 
 }  // extern "C"

@@ -39,4 +39,4 @@ GPTOSS_HAS(neon) {
 }
 
 // Goes up with every change of what is exported; gptoss_chat/kernels/cpu/library.py expects the same number.
-extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 6; }
+extern "C" __attribute__((visibility("default"))) int gptoss_interface() { return 7; }
