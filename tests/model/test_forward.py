@@ -91,9 +91,9 @@ def test_pass_may_be_left_and_others_run_in_its_pauses(tmp_path: Path) -> None:
     """A pause after every layer but the last; the tokens of another sequence in between change no bit."""
     case = CASES[0]
     model = load_model(case.write(tmp_path / "model"))
-    ids_T, kv = token_ids(case.spec, 40), poisoned_pool(model, 5)
-    table, other = torch.tensor([2, 0], dtype=torch.int32), torch.tensor([4, 1], dtype=torch.int32)
-    expected = model.forward(ids_T, 0, table, poisoned_pool(model, 5))
+    ids_T, kv = token_ids(case.spec, 70), poisoned_pool(model, 6)
+    table, other = torch.tensor([2, 0, 5], dtype=torch.int32), torch.tensor([4, 1], dtype=torch.int32)
+    expected = model.forward(ids_T, 0, table, poisoned_pool(model, 6))
     with torch.inference_mode():
         left = model.steps(ids_T, 0, table, kv)
         next(left)
