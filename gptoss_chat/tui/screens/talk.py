@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from gptoss_chat.tui.screens.consent import Consents
 
 POLL_S = 0.06  # text of this long is drawn in one go
-# Keys wait for a frame of new text: while they come, and TYPING_S after, there is one in FOLLOW_S at most.
+# Keys wait for a frame of new text. While they come, and TYPING_S after, there is one in FOLLOW_S at most, when no key has come for
+# BETWEEN_KEYS_S; and one in FOLLOW_ANYWAY_S, however fast they come.
 TYPING_S = 0.5
-FOLLOW_S = 0.4
+FOLLOW_S, BETWEEN_KEYS_S = 0.4, 0.1
+FOLLOW_ANYWAY_S = 1.0
 LATE = (  # the first frame does without them
     "gptoss_chat.tui.widgets.message",
     "gptoss_chat.tui.widgets.answer",
@@ -177,7 +179,8 @@ class TalkScreen(PanesScreen):
     def _may_follow(self) -> bool:
         """Whether it is time for new text: keys go first."""
         now_s = time.perf_counter()
-        if now_s - self.typed_s < TYPING_S and now_s - self._followed_s < FOLLOW_S:
+        typed_s, followed_s = now_s - self.typed_s, now_s - self._followed_s
+        if typed_s < TYPING_S and followed_s < (FOLLOW_S if typed_s >= BETWEEN_KEYS_S else FOLLOW_ANYWAY_S):
             return False
         self._followed_s = now_s
         return True
