@@ -35,8 +35,8 @@ _log = logging.getLogger(__name__)
 
 # Prompt tokens at a time: what a GPU's products need to be busy, and what gives each expert of a CPU's some thirty rows.
 _DEVICE_CHUNK, _HOST_CHUNK = 1024, 256
-# Up to here a small model's prompt is a single call: 12 tokens take 2.5 ms, and 4.1 as separate operators; 48 take 10 and 7. But the
-# screen takes Python at each of the operators' hundred calls: 12 tokens were 20 to 50 ms in the chat.
+# Up to here a small model's prompt is a single call: 12 tokens take 2.5 ms, and 3.7 as separate operators; 48 take 8.2 and 6.1. But
+# the screen takes Python at each of the operators' hundred calls: 12 tokens were 20 to 50 ms in the chat.
 _PLAIN_STEPS = 64
 
 
